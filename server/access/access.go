@@ -1,0 +1,174 @@
+// Package access decides who may do what, and where.
+//
+// A Principal is somebody signed in (or a paired kiosk, or a device's worker);
+// its posts give it roles on organisations. A role's power reaches the whole
+// subtree of its organisation and nothing beside it. Mask says how much of a
+// person is shown to it.
+package access
+
+import (
+	"slices"
+	"strings"
+)
+
+// Role is a post's role. The Chinese names are in docs/glossary.md.
+type Role string
+
+const (
+	GridWorker  Role = "grid_worker" // 网格员
+	GridLeader  Role = "grid_leader" // 网格长
+	GridGuide   Role = "grid_guide"  // 网格指导员
+	Station     Role = "station"     // 村(社区)社会服务管理站
+	DeptClerk   Role = "dept_clerk"  // 职能部门经办
+	DeptHead    Role = "dept_head"   // 职能部门负责人
+	Operator    Role = "operator"    // 指挥室值班员
+	Commander   Role = "commander"   // 指挥长
+	Inspector   Role = "inspector"   // 联合督查组
+	SysAdmin    Role = "sysadmin"    // 系统管理员
+	SecAdmin    Role = "secadmin"    // 安全管理员
+	Auditor     Role = "auditor"     // 审计管理员
+	KioskRole   Role = "kiosk"       // 大屏只读
+	Integration Role = "integration" // 对接账号
+)
+
+// Power is one thing a role may do.
+type Power string
+
+const (
+	SeeMap        Power = "see_map"        // grids, live positions, incidents of the scope
+	SeePeople     Power = "see_people"     // unmasked names and phones
+	SeeTrack      Power = "see_track"      // a worker's track of a day, with a purpose, recorded
+	Report        Power = "report"         // report an incident
+	OnDuty        Power = "on_duty"        // start and end duty, send positions of oneself
+	AnswerSOS     Power = "answer_sos"     // acknowledge and close an SOS
+	SeeDevices    Power = "see_devices"    // device list, quarantine list
+	ManageDevices Power = "manage_devices" // add, rotate, revoke; replay and discard quarantine
+	ManageUsers   Power = "manage_users"   // accounts and posts
+	PairKiosk     Power = "pair_kiosk"     // pair and revoke wall screens
+	SeeAudit      Power = "see_audit"
+)
+
+// powers is the one table that the guard, the console's buttons and the tests read.
+var powers = map[Role][]Power{
+	GridWorker:  {Report, OnDuty},
+	GridLeader:  {Report, OnDuty},
+	GridGuide:   {SeeMap, Report},
+	Station:     {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices},
+	DeptClerk:   {SeeMap, Report},
+	DeptHead:    {SeeMap, Report},
+	Operator:    {SeeMap, SeePeople, Report, AnswerSOS, SeeDevices, SeeTrack},
+	Commander:   {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices, ManageDevices, PairKiosk},
+	Inspector:   {SeeMap, SeePeople, SeeTrack},
+	SysAdmin:    {SeeDevices, ManageDevices, PairKiosk, ManageUsers},
+	SecAdmin:    {ManageUsers, SeeAudit},
+	Auditor:     {SeeAudit},
+	KioskRole:   {SeeMap},
+	Integration: {SeeMap, Report},
+}
+
+// Powers returns what a role may do.
+func Powers(r Role) []Power { return powers[r] }
+
+// Roles returns every role there is, in a stable order.
+func Roles() []Role {
+	all := make([]Role, 0, len(powers))
+	for r := range powers {
+		all = append(all, r)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// Post is a role on an organisation (任职). Path is the organisation's chain of ids, "1.4.17.".
+type Post struct {
+	Org    int64  `json:"org"`
+	Path   string `json:"path"`
+	Region int64  `json:"region"`
+	Name   string `json:"name"` // the organisation's name
+	Role   Role   `json:"role"`
+}
+
+// Mask says how much of a person a principal is shown.
+type Mask uint8
+
+const (
+	MaskNone   Mask = iota // names as they are
+	MaskPeople             // 张师傅 instead of a name, no phone, no reporter
+)
+
+// Principal is who is asking.
+type Principal struct {
+	Account int64  `json:"account"` // 0 for a kiosk
+	Kiosk   int64  `json:"kiosk,omitempty"`
+	Worker  int64  `json:"worker,omitempty"` // the worker this person is, or 0
+	Login   string `json:"login"`
+	Name    string `json:"name"`
+	Posts   []Post `json:"posts"`
+}
+
+// Scope returns the organisation paths on which p holds the power, outermost
+// only and sorted; empty means nowhere.
+func (p Principal) Scope(power Power) []string {
+	var paths []string
+	for _, post := range p.Posts {
+		if slices.Contains(powers[post.Role], power) {
+			paths = append(paths, post.Path)
+		}
+	}
+	return Outermost(paths)
+}
+
+// May reports whether p holds the power on the organisation with this path.
+func (p Principal) May(power Power, orgPath string) bool {
+	for _, post := range p.Posts {
+		if Covers(post.Path, orgPath) && slices.Contains(powers[post.Role], power) {
+			return true
+		}
+	}
+	return false
+}
+
+// Has reports whether p holds the power anywhere.
+func (p Principal) Has(power Power) bool { return len(p.Scope(power)) > 0 }
+
+// Mask returns how much of people p is shown: everything where one of its
+// posts may see people, masked otherwise.
+func (p Principal) Mask() Mask {
+	if len(p.Scope(SeePeople)) > 0 {
+		return MaskNone
+	}
+	return MaskPeople
+}
+
+// Covers reports whether the subtree at path holds the organisation orgPath.
+func Covers(path, orgPath string) bool { return path != "" && strings.HasPrefix(orgPath, path) }
+
+// Within reports whether one of the scope's paths covers orgPath.
+func Within(scope []string, orgPath string) bool {
+	for _, s := range scope {
+		if Covers(s, orgPath) {
+			return true
+		}
+	}
+	return false
+}
+
+// Outermost sorts paths and drops those that lie under another.
+func Outermost(paths []string) []string {
+	slices.Sort(paths)
+	kept := paths[:0]
+	for _, p := range paths {
+		if len(kept) == 0 || !Covers(kept[len(kept)-1], p) {
+			kept = append(kept, p)
+		}
+	}
+	return kept
+}
+
+// MaskName hides a person's name but for the family name: 张伟 → 张师傅.
+func MaskName(name string) string {
+	for _, r := range name {
+		return string(r) + "师傅"
+	}
+	return ""
+}
