@@ -1,0 +1,142 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/gridward/gridward/migrations"
+)
+
+// KeepDays and AheadDays bound the partitions of fix: personal tracks are kept
+// 90 days, and two days ahead are there before they begin.
+const (
+	KeepDays  = 90
+	AheadDays = 2
+)
+
+// migrateLock is the advisory lock under which all schema work runs.
+const migrateLock = 0x6772696477617264 // "gridward"
+
+// Migrate brings the database at dsn to this program's schema: PostGIS,
+// Gridward's tables, River's tables, the application role and its grants, and
+// the partitions of today. It runs as the DSN's own role, under one lock, so
+// that several nodes may start at once; doing it again changes nothing.
+func Migrate(ctx context.Context, dsn string, say func(format string, args ...any)) error {
+	db, err := Open(ctx, dsn, Options{MaxConns: 4, AsOwner: true, Name: "gridward migrate"})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	lock, err := db.Pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	defer lock.Release()
+	if _, err := lock.Exec(ctx, "SELECT pg_advisory_lock($1)", int64(migrateLock)); err != nil {
+		return fmt.Errorf("wait for other migrations: %w", err)
+	}
+	defer func() {
+		_, _ = lock.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", int64(migrateLock))
+	}()
+
+	if err := ensurePostGIS(ctx, lock.Conn()); err != nil {
+		return err
+	}
+	std := stdlib.OpenDBFromPool(db.Pool)
+	defer std.Close()
+	steps, err := goose.NewProvider(goose.DialectPostgres, std, migrations.FS)
+	if err != nil {
+		return fmt.Errorf("read the migrations: %w", err)
+	}
+	done, err := steps.Up(ctx)
+	for _, d := range done {
+		say("schema: %s", d.Source.Path)
+	}
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	river, err := rivermigrate.New(riverpgxv5.New(db.Pool), nil)
+	if err != nil {
+		return fmt.Errorf("read river's migrations: %w", err)
+	}
+	if _, err := river.Migrate(ctx, rivermigrate.DirectionUp, nil); err != nil {
+		return fmt.Errorf("migrate river's tables: %w", err)
+	}
+	if err := grant(ctx, db.Pool); err != nil {
+		return err
+	}
+	if _, err := KeepPartitions(ctx, db.Pool); err != nil {
+		return err
+	}
+	return nil
+}
+
+// ensurePostGIS creates the extension or says who can.
+func ensurePostGIS(ctx context.Context, c *pgx.Conn) error {
+	var installed, available bool
+	err := c.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'postgis'), EXISTS (SELECT FROM pg_available_extensions WHERE name = 'postgis')`).Scan(&installed, &available)
+	if err != nil {
+		return fmt.Errorf("look for PostGIS: %w", err)
+	}
+	if installed {
+		return nil
+	}
+	db, user := c.Config().Database, c.Config().User
+	if !available {
+		return fmt.Errorf("PostGIS is not installed on the server of database %q: install it there (Debian: apt-get install -y postgresql-15-postgis-3), then start again", db)
+	}
+	if _, err := c.Exec(ctx, "CREATE EXTENSION IF NOT EXISTS postgis"); err != nil {
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) && pg.Code == "42501" {
+			return fmt.Errorf("the role %q may not create PostGIS in database %q: let a superuser run  CREATE EXTENSION postgis;  there once, then start again", user, db)
+		}
+		return fmt.Errorf("create PostGIS: %w", err)
+	}
+	return nil
+}
+
+// grant makes the application role and gives it rows, never the schema.
+func grant(ctx context.Context, pool *pgxpool.Pool) error {
+	const role = `DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '` + AppRole + `') THEN CREATE ROLE ` + AppRole + ` NOLOGIN; END IF;
+EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`
+	if _, err := pool.Exec(ctx, role); err != nil {
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) && pg.Code == "42501" {
+			return fmt.Errorf("this role may not create the role %s: let a superuser run  CREATE ROLE %s NOLOGIN; GRANT %s TO CURRENT_USER;  once, then start again", AppRole, AppRole, AppRole)
+		}
+		return fmt.Errorf("create the role %s: %w", AppRole, err)
+	}
+	const grants = `DO $$ BEGIN
+  IF NOT pg_has_role(current_user, '` + AppRole + `', 'MEMBER') THEN EXECUTE 'GRANT ` + AppRole + ` TO ' || quote_ident(current_user); END IF;
+  GRANT USAGE ON SCHEMA public TO ` + AppRole + `;
+  GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ` + AppRole + `;
+  GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO ` + AppRole + `;
+  GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO ` + AppRole + `;
+  REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit, access_record FROM ` + AppRole + `;
+END $$`
+	if _, err := pool.Exec(ctx, grants); err != nil {
+		return fmt.Errorf("give the role %s its rights: %w", AppRole, err)
+	}
+	return nil
+}
+
+const sqlKeepPartitions = `SELECT keep_fix_partitions($1, $2)`
+
+// KeepPartitions makes the daily partitions of fix that are missing and says how many.
+func KeepPartitions(ctx context.Context, q Querier) (int, error) {
+	var made int
+	if err := q.QueryRow(ctx, sqlKeepPartitions, KeepDays, AheadDays).Scan(&made); err != nil {
+		return 0, fmt.Errorf("make the partitions of fix: %w", err)
+	}
+	return made, nil
+}
