@@ -1,0 +1,81 @@
+import type { SharedKey } from './zh-CN'
+
+export const en: Record<SharedKey, string> = {
+  'app.name': 'Gridward',
+
+  'urgency.critical': 'Critical',
+  'urgency.urgent': 'Urgent',
+  'urgency.normal': 'Normal',
+  'urgency.notice': 'Notice',
+
+  'presence.online': 'Online',
+  'presence.idle': 'Staying',
+  'presence.stale': 'Stale',
+  'presence.offline': 'Offline',
+  'presence.sos': 'SOS',
+
+  'state.reported': 'Reported',
+  'state.accepted': 'Accepted',
+  'state.dispatched': 'Dispatched',
+  'state.signed': 'Signed for',
+  'state.handling': 'In hand',
+  'state.feedback': 'To be checked',
+  'state.closed': 'Closed',
+  'state.archived': 'Archived',
+
+  'role.grid_worker': 'Grid worker',
+  'role.grid_leader': 'Grid leader',
+  'role.grid_guide': 'Grid guide',
+  'role.station': 'Community station',
+  'role.dept_clerk': 'Department clerk',
+  'role.dept_head': 'Department head',
+  'role.operator': 'Duty officer',
+  'role.commander': 'Commander',
+  'role.inspector': 'Inspector',
+  'role.sysadmin': 'System administrator',
+  'role.secadmin': 'Security administrator',
+  'role.auditor': 'Auditor',
+  'role.kiosk': 'Wall, read-only',
+  'role.integration': 'Integration',
+
+  'purpose.patrol': 'Patrol',
+  'purpose.visit': 'Visit',
+  'purpose.emergency': 'Emergency',
+  'purpose.event_task': 'Case handling',
+  'purpose.window': 'Service window',
+
+  'setting.urban': 'Urban',
+  'setting.rural': 'Rural',
+
+  'link.connecting': 'Connecting',
+  'link.live': 'Live',
+  'link.late': 'Data is late',
+  'link.lost': 'Disconnected',
+
+  'unit.people': ' people',
+  'unit.cases': ' cases',
+  'unit.households': ' households',
+  'ago.now': 'just now',
+  'ago.seconds': '{n} s ago',
+  'ago.minutes': '{n} min ago',
+  'ago.hours': '{n} h ago',
+  'ago.days': '{n} d ago',
+
+  'action.cancel': 'Cancel',
+  'action.close': 'Close',
+  'action.confirm': 'OK',
+  'action.retry': 'Try again',
+  'action.signin': 'Sign in',
+  'action.signout': 'Sign out',
+
+  'signin.login': 'Account',
+  'signin.password': 'Password',
+  'signin.wrong': 'Account or password is wrong',
+  'signin.locked': 'Too many attempts; try again in {n} s',
+
+  'error.network': 'No connection',
+  'error.denied': 'Not allowed',
+  'error.missing': 'Not found',
+  'error.busy': 'Busy; try again shortly',
+  'error.unknown': 'Something went wrong; try again shortly',
+}
