@@ -73,6 +73,7 @@ type Cluster struct {
 	gone  chan struct{} // closed when the supervisor has returned and no child is left
 	fate  chan error    // one error when the supervisor gave up; closed with gone
 	once  sync.Once
+	close func() error // gives the directory back, once
 	mu    sync.Mutex
 	child *child
 }
@@ -113,6 +114,7 @@ func start(ctx context.Context, dir string, log *slog.Logger, lock *Lock) (*Clus
 		home: h, srv: srv, lock: lock, log: log,
 		stop: make(chan struct{}), gone: make(chan struct{}), fate: make(chan error, 1),
 	}
+	c.close = sync.OnceValue(c.giveBack)
 	if c.child, err = launchPatiently(ctx, h, srv, log); err != nil {
 		return nil, err
 	}
@@ -190,7 +192,7 @@ func (c *Cluster) Stop(ctx context.Context) error {
 	}
 }
 
-func (c *Cluster) close() error {
+func (c *Cluster) giveBack() error {
 	if err := os.Remove(c.home.dsnFile()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		c.log.Warn("could not remove the DSN file", "err", err)
 	}

@@ -137,3 +137,19 @@ func (schema) Hash() (string, error) {
 func (schema) Migrate(ctx context.Context, _ *sql.DB, conf pgtestdb.Config) error {
 	return postgres.Migrate(ctx, conf.URL(), func(string, ...any) {})
 }
+
+// DataDir returns an empty data directory for a whole Gridward with a private
+// cluster. testing's own temporary directories are closed to other users, and
+// PostgreSQL runs as another user when the test runs as root.
+func DataDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "gridward-data-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // passing through is the point
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
