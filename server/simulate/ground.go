@@ -3,12 +3,15 @@ package simulate
 import (
 	"container/heap"
 	"errors"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
 
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/planar"
+
+	"github.com/gridward/gridward/fixtures"
 )
 
 // Road is one way of the ground, lon before lat. Class is OpenStreetMap's
@@ -64,8 +67,9 @@ type step struct {
 	pace float64 // what a car drives here, m/s
 }
 
-// graph is the part of the road network one can walk, or drive.
+// graph is the network one can walk, or drive.
 type graph struct {
+	nodes  []vec
 	out    [][]step
 	usable []int32 // nodes that have an edge
 }
@@ -80,14 +84,13 @@ type home struct {
 type Ground struct {
 	origin orb.Point
 	kx, ky float64
-	nodes  []vec
 	walk   graph
 	drive  graph
 	homes  []home
 	codes  map[string]int
 }
 
-// NewGround joins roads into a graph and finds each block's part of it.
+// NewGround joins roads into a network and finds each block's part of it.
 func NewGround(roads []Road, blocks []Block) (*Ground, error) {
 	bound := orb.Bound{Min: orb.Point{180, 90}, Max: orb.Point{-180, -90}}
 	for _, r := range roads {
@@ -96,10 +99,9 @@ func NewGround(roads []Road, blocks []Block) (*Ground, error) {
 	if bound.IsEmpty() {
 		return nil, errors.New("the ground has no roads")
 	}
-	g := &Ground{origin: bound.Center(), codes: map[string]int{}}
-	g.ky = metresPerDegree
-	g.kx = metresPerDegree * math.Cos(g.origin[1]*math.Pi/180)
-	g.lay(roads)
+	g := newGround(bound.Center())
+	g.walk = g.lay(roads, notOnFoot, false)
+	g.drive = g.lay(roads, notByCar, true)
 	if len(g.walk.usable) == 0 {
 		return nil, errors.New("the ground has no road that one can walk on")
 	}
@@ -110,6 +112,44 @@ func NewGround(roads []Road, blocks []Block) (*Ground, error) {
 	return g, nil
 }
 
+// Street is the ground of the demo street.
+func Street() (*Ground, error) {
+	network, err := fixtures.Walk()
+	if err != nil {
+		return nil, err
+	}
+	ways, err := fixtures.Roads()
+	if err != nil {
+		return nil, err
+	}
+	bound := orb.MultiPoint(network.Nodes).Bound()
+	g := newGround(bound.Center())
+	for i, p := range network.Nodes {
+		g.walk.nodes = append(g.walk.nodes, g.flat(p))
+		g.walk.out = append(g.walk.out, nil)
+		for _, to := range network.Next[i] {
+			g.walk.out[i] = append(g.walk.out[i], step{to: to})
+		}
+	}
+	g.walk.prune()
+	var roads []Road
+	for _, w := range ways { // cars of the street stay on its streets
+		if !notOnFoot[w.Class] && bound.Contains(w.Line.Bound().Center()) {
+			roads = append(roads, Road{Line: w.Line, Class: w.Class, Oneway: w.Oneway})
+		}
+	}
+	g.drive = g.lay(roads, notByCar, true)
+	for _, code := range slices.Sorted(maps.Keys(network.Grid)) {
+		g.codes[code] = len(g.homes)
+		g.homes = append(g.homes, home{nodes: network.Grid[code], far: g.distances(network.Grid[code])})
+	}
+	return g, nil
+}
+
+func newGround(origin orb.Point) *Ground {
+	return &Ground{origin: origin, ky: metresPerDegree, kx: metresPerDegree * math.Cos(origin[1]*math.Pi/180), codes: map[string]int{}}
+}
+
 func (g *Ground) flat(p orb.Point) vec {
 	return vec{(p[0] - g.origin[0]) * g.kx, (p[1] - g.origin[1]) * g.ky}
 }
@@ -118,28 +158,31 @@ func (g *Ground) point(v vec) orb.Point {
 	return orb.Point{g.origin[0] + v.x/g.kx, g.origin[1] + v.y/g.ky}
 }
 
-// lay makes nodes and edges.
-func (g *Ground) lay(roads []Road) {
+// lay makes the network of the roads whose class is not among the closed ones.
+func (g *Ground) lay(roads []Road, closed map[string]bool, directed bool) graph {
+	var r graph
 	known := map[[2]int32]int32{}
 	node := func(p orb.Point) int32 {
 		key := [2]int32{int32(math.Round(p[0] * 1e7)), int32(math.Round(p[1] * 1e7))}
 		n, ok := known[key]
 		if !ok {
-			n = int32(len(g.nodes))
+			n = int32(len(r.nodes))
 			known[key] = n
-			g.nodes = append(g.nodes, g.flat(p))
-			g.walk.out = append(g.walk.out, nil)
-			g.drive.out = append(g.drive.out, nil)
+			r.nodes = append(r.nodes, g.flat(p))
+			r.out = append(r.out, nil)
 		}
 		return n
 	}
-	for _, r := range roads {
-		pace := carPace[r.Class]
+	for _, road := range roads {
+		if closed[road.Class] {
+			continue
+		}
+		pace := carPace[road.Class]
 		if pace == 0 {
 			pace = 8
 		}
-		for i := 1; i < len(r.Line); i++ {
-			a, b := r.Line[i-1], r.Line[i]
+		for i := 1; i < len(road.Line); i++ {
+			a, b := road.Line[i-1], road.Line[i]
 			parts := max(1, math.Ceil(g.flat(b).sub(g.flat(a)).length()/longestSegment))
 			from := node(a)
 			for k := 1.0; k <= parts; k++ {
@@ -151,22 +194,16 @@ func (g *Ground) lay(roads []Road) {
 				if from == to {
 					continue
 				}
-				if !notOnFoot[r.Class] {
-					g.walk.join(from, to, pace)
-					g.walk.join(to, from, pace)
-				}
-				if !notByCar[r.Class] {
-					g.drive.join(from, to, pace)
-					if !r.Oneway {
-						g.drive.join(to, from, pace)
-					}
+				r.join(from, to, pace)
+				if !directed || !road.Oneway {
+					r.join(to, from, pace)
 				}
 				from = to
 			}
 		}
 	}
-	g.walk.prune(g.nodes)
-	g.drive.prune(g.nodes)
+	r.prune()
+	return r
 }
 
 func (r *graph) join(a, b int32, pace float64) {
@@ -179,7 +216,7 @@ func (r *graph) join(a, b int32, pace float64) {
 }
 
 // prune drops components too small to walk about in.
-func (r *graph) prune(nodes []vec) {
+func (r *graph) prune() {
 	around := make([][]int32, len(r.out)) // both directions: a one-way street belongs to what it leads to
 	for a, steps := range r.out {
 		for _, s := range steps {
@@ -196,7 +233,7 @@ func (r *graph) prune(nodes []vec) {
 		island, length := []int32{int32(start)}, 0.0
 		for i := 0; i < len(island); i++ {
 			for _, b := range around[island[i]] {
-				length += nodes[island[i]].sub(nodes[b]).length() / 2
+				length += r.nodes[island[i]].sub(r.nodes[b]).length() / 2
 				if !seen[b] {
 					seen[b] = true
 					island = append(island, b)
@@ -219,7 +256,7 @@ func (g *Ground) settle(shape orb.MultiPolygon) home {
 	var h home
 	bound := shape.Bound()
 	for _, n := range g.walk.usable {
-		if p := g.point(g.nodes[n]); bound.Contains(p) && planar.MultiPolygonContains(shape, p) {
+		if p := g.point(g.walk.nodes[n]); bound.Contains(p) && planar.MultiPolygonContains(shape, p) {
 			h.nodes = append(h.nodes, n)
 		}
 	}
@@ -228,7 +265,7 @@ func (g *Ground) settle(shape orb.MultiPolygon) home {
 		at := g.flat(centre)
 		near := slices.Clone(g.walk.usable)
 		slices.SortFunc(near, func(a, b int32) int {
-			da, db := g.nodes[a].sub(at).length(), g.nodes[b].sub(at).length()
+			da, db := g.walk.nodes[a].sub(at).length(), g.walk.nodes[b].sub(at).length()
 			switch {
 			case da < db:
 				return -1
@@ -245,7 +282,7 @@ func (g *Ground) settle(shape orb.MultiPolygon) home {
 
 // distances is Dijkstra from a set of nodes over the walking graph.
 func (g *Ground) distances(from []int32) []float32 {
-	far := make([]float32, len(g.nodes))
+	far := make([]float32, len(g.walk.nodes))
 	for i := range far {
 		far[i] = math.MaxFloat32
 	}
@@ -260,7 +297,7 @@ func (g *Ground) distances(from []int32) []float32 {
 			continue
 		}
 		for _, s := range g.walk.out[r.node] {
-			d := r.far + float32(g.nodes[r.node].sub(g.nodes[s.to]).length())
+			d := r.far + float32(g.walk.nodes[r.node].sub(g.walk.nodes[s.to]).length())
 			if d < far[s.to] {
 				far[s.to] = d
 				heap.Push(q, reach{s.to, d})

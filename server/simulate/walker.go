@@ -90,9 +90,9 @@ func (g *Ground) NewWalker(code string, car bool, seed uint64) *Walker {
 	return w
 }
 
-func (w *Walker) length() float64 { return w.ground.nodes[w.to].sub(w.ground.nodes[w.from]).length() }
+func (w *Walker) length() float64 { return w.roads.nodes[w.to].sub(w.roads.nodes[w.from]).length() }
 
-func (w *Walker) heading() vec { return w.ground.nodes[w.to].sub(w.ground.nodes[w.from]).unit() }
+func (w *Walker) heading() vec { return w.roads.nodes[w.to].sub(w.roads.nodes[w.from]).unit() }
 
 // kerb is the right-hand side of the street.
 func (w *Walker) kerb() vec {
@@ -117,7 +117,7 @@ func (w *Walker) where() vec {
 	if l := w.length(); l > 0 {
 		k = w.along / l
 	}
-	return lerp(w.ground.nodes[w.from], w.ground.nodes[w.to], k).add(w.side)
+	return lerp(w.roads.nodes[w.from], w.roads.nodes[w.to], k).add(w.side)
 }
 
 // At returns the true place, which only the simulation knows.
@@ -202,11 +202,11 @@ func (w *Walker) turn() {
 		w.to, w.along = w.from, 0
 		steps, came, at = w.roads.out[w.from], w.from, w.from
 	}
-	before := w.ground.nodes[at].sub(w.ground.nodes[came]).unit()
+	before := w.roads.nodes[at].sub(w.roads.nodes[came]).unit()
 	var weights [16]float64
 	sum := 0.0
 	for i, s := range steps[:min(len(steps), len(weights))] {
-		after := w.ground.nodes[s.to].sub(w.ground.nodes[at]).unit()
+		after := w.roads.nodes[s.to].sub(w.roads.nodes[at]).unit()
 		k := 1.2 + before.dot(after)
 		switch {
 		case s.to == came && len(steps) > 1:

@@ -1,17 +1,13 @@
 package simulate
 
 import (
-	"compress/gzip"
-	"encoding/json"
 	"math"
-	"os"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/paulmach/orb"
-	"github.com/paulmach/orb/geojson"
 	"pgregory.net/rapid"
 )
 
@@ -46,41 +42,12 @@ func town(t testing.TB) *Ground {
 	return g
 }
 
-// longgang is the road network of the demo street's map, where it is at hand.
-func longgang(t testing.TB) *Ground {
-	t.Helper()
-	f, err := os.Open("../../../shared/data/osm/shenzhen-longgang.geojson.gz")
-	if err != nil {
-		t.Skipf("no map extract at hand: %v", err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	fc := geojson.NewFeatureCollection()
-	if err := json.NewDecoder(z).Decode(fc); err != nil {
-		t.Fatal(err)
-	}
-	var roads []Road
-	for _, f := range fc.Features {
-		if line, ok := f.Geometry.(orb.LineString); ok && f.Properties.MustString("highway", "") != "" {
-			roads = append(roads, Road{Line: line, Class: f.Properties.MustString("highway"), Oneway: f.Properties.MustString("oneway", "") == "yes"})
-		}
-	}
-	g, err := NewGround(roads, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g
-}
-
 // toStreet is how far a place is from the nearest edge of the walker's graph.
 func toStreet(w *Walker) float64 {
 	at, best := w.where(), math.Inf(1)
 	for a, steps := range w.roads.out {
 		for _, s := range steps {
-			p, q := w.ground.nodes[a], w.ground.nodes[s.to]
+			p, q := w.roads.nodes[a], w.roads.nodes[s.to]
 			k := clamp(at.sub(p).dot(q.sub(p))/q.sub(p).dot(q.sub(p)), 0, 1)
 			best = min(best, at.sub(lerp(p, q, k)).length())
 		}
@@ -206,13 +173,16 @@ func TestSameSeedSameWalk(t *testing.T) {
 	}
 }
 
-func TestWalkersOnTheRealMap(t *testing.T) {
-	g := longgang(t)
-	if len(g.walk.usable) < 3000 || len(g.drive.usable) < 2000 {
-		t.Fatalf("%d nodes to walk, %d to drive", len(g.walk.usable), len(g.drive.usable))
+func TestWalkersOfTheDemoStreet(t *testing.T) {
+	g, err := Street()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(g.homes) != 133 || len(g.walk.usable) < 1500 || len(g.drive.usable) < 1000 {
+		t.Fatalf("%d grids, %d nodes to walk, %d to drive", len(g.homes), len(g.walk.usable), len(g.drive.usable))
 	}
 	for seed := range uint64(60) {
-		w := g.NewWalker("", seed%6 == 0, seed)
+		w := g.NewWalker("990101002001001", seed%6 == 0, seed)
 		for range 360 {
 			w.Advance(10 * time.Second)
 		}
