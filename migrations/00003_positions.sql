@@ -12,6 +12,7 @@ CREATE TABLE duty_session (
   started_at      timestamptz NOT NULL,
   ended_at        timestamptz,
   auto_closed     boolean NOT NULL DEFAULT false,   -- provisional: late fixes before an explicit end reopen it
+  covers_until    timestamptz,                      -- of an automatic close: the last fix time that still reopens it
   consent_version text NOT NULL DEFAULT '',
   source          text NOT NULL DEFAULT 'app',
   created_at      timestamptz NOT NULL DEFAULT now(),
@@ -102,6 +103,7 @@ CREATE TABLE last_fix (
   speed        real, course real, accuracy real,
   battery      smallint,
   still_since  timestamptz,              -- since when the worker has not moved; idle is judged by it
+  still_geom   geometry(Point, 4326),    -- and where: moving a step at a time is moving
   geom         geometry(Point, 4326) NOT NULL,
   updated_at   timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (region_id, worker_id)
@@ -132,7 +134,7 @@ CREATE TABLE quarantine (
   device_id    bigint REFERENCES device,
   region_id    bigint,
   protocol     text NOT NULL,
-  reason       text NOT NULL,            -- a word from the dictionary in server/ingest
+  reason       text NOT NULL,            -- a word from the dictionary in server/fleet
   detail       text NOT NULL DEFAULT '',
   method       text NOT NULL DEFAULT '', query text NOT NULL DEFAULT '', content_type text NOT NULL DEFAULT '',
   body         bytea,

@@ -121,8 +121,15 @@ type Fix struct {
 	Priority               int16
 }
 
-// Plausible reports whether the fix may move the marker.
-func (f *Fix) Plausible() bool { return f.Flags&Implausible == 0 }
+// Plausible reports whether the fix may move the marker. An SOS may come from
+// anywhere, however fast; but a wrong clock or no place at all still moves
+// nothing, for it would hold the marker where nobody is.
+func (f *Fix) Plausible() bool {
+	if f.Flags&SOS != 0 {
+		return f.Flags&(Implausible&^(TooFast|OutOfRegion)) == 0
+	}
+	return f.Flags&Implausible == 0
+}
 
 // Unknown is the value of a figure the device did not send.
 func Unknown() float32 { return float32(math.NaN()) }
@@ -139,15 +146,27 @@ type Session struct {
 	StartedAt  time.Time  `json:"started_at"`
 	EndedAt    *time.Time `json:"ended_at,omitempty"`
 	AutoClosed bool       `json:"auto_closed"`
+	Limit      time.Time  `json:"-"` // of an automatically closed session: the last instant that a late fix may reopen it for
+	Consent    string     `json:"consent,omitempty"`
 }
 
+// LongestDuty is how long a session may last without an explicit end.
+const LongestDuty = 16 * time.Hour
+
 // Covers reports whether the session holds the instant. Its ends belong to it.
-// An automatic close is provisional and covers what comes before an explicit end.
+// An automatic close is provisional: fixes that were on their way reopen the
+// session, up to its limit. No session covers more than LongestDuty unless its
+// end was said.
 func (s Session) Covers(at time.Time) bool {
-	if at.Before(s.StartedAt) {
+	switch {
+	case at.Before(s.StartedAt):
 		return false
+	case s.EndedAt == nil:
+		return !at.After(s.StartedAt.Add(LongestDuty))
+	case s.AutoClosed && !at.After(s.Limit):
+		return true
 	}
-	return s.EndedAt == nil || s.AutoClosed || !at.After(*s.EndedAt)
+	return !at.After(*s.EndedAt)
 }
 
 // Presence is how current a worker's newest fix is.
