@@ -88,3 +88,13 @@ CREATE TABLE journal (
   PRIMARY KEY (region_id, seq)
 );
 CREATE INDEX journal_subject ON journal (subject, seq);
+
+-- An incident as the API tells it: with the names of its organisation and grid, and its photos.
+CREATE VIEW incident_shown AS
+SELECT i.id, i.region_id, i.case_no, i.version, i.state, i.kind, i.source, i.title, i.description, i.category, i.tier, i.severity, i.urgency,
+  i.org_id, o.path AS org_path, o.name AS org_name, i.grid_id, i.grid_version, COALESCE(v.name, '') AS grid_name,
+  i.geom, i.accuracy, i.address, i.src_crs, i.reporter_account, i.reporter_worker, i.reporter_name, i.reporter_phone,
+  COALESCE(i.client_id, '') AS client_id, i.drill, i.occurred_at, i.reported_at, i.updated_at,
+  (SELECT jsonb_agg(jsonb_build_object('id', a.id, 'kind', a.kind, 'mime', a.mime, 'width', COALESCE(a.width, 0), 'height', COALESCE(a.height, 0), 'taken_at', a.taken_at) ORDER BY a.created_at, a.id)
+   FROM attachment a WHERE a.incident_id = i.id) AS photos
+FROM incident i JOIN org o ON o.id = i.org_id LEFT JOIN grid_version v ON v.grid_id = i.grid_id AND v.version = i.grid_version;

@@ -1,0 +1,227 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
+
+	"github.com/gridward/gridward/server/fault"
+	"github.com/gridward/gridward/server/incident"
+)
+
+const sqlLocate = `
+SELECT g.region_id, g.org_id, g.org_path, g.org_name, g.id, g.version, g.name
+FROM grid_now g WHERE g.layer = 'operative' AND ST_Covers(g.geom, $1) ORDER BY g.code LIMIT 1`
+
+// Locate finds the operative grid that covers p; on a shared border the
+// smallest code wins, as in geo/fence. ok is false outside every grid.
+func Locate(ctx context.Context, q Querier, p orb.Point) (at incident.Place, ok bool, err error) {
+	var (
+		grid    int64
+		version int32
+	)
+	err = q.QueryRow(ctx, sqlLocate, p).Scan(&at.Region, &at.Org, &at.OrgPath, &at.OrgName, &grid, &version, &at.GridName)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return incident.Place{}, false, nil
+	}
+	if err != nil {
+		return incident.Place{}, false, fmt.Errorf("locate the point: %w", err)
+	}
+	at.Grid, at.GridVersion = &grid, &version
+	return at, true, nil
+}
+
+const sqlNextCase = `
+INSERT INTO case_counter (region_id, day, seq) VALUES ($1, $2::date, 1)
+ON CONFLICT (region_id, day) DO UPDATE SET seq = case_counter.seq + 1
+RETURNING seq, (SELECT upper(left(regexp_replace(o.pinyin, '[^A-Za-z]', '', 'g'), 2)) FROM org o WHERE o.id = $1)`
+
+// NextCaseNumber returns the region's next case number of the day, as spoken
+// on the telephone: MH261122-007 is the seventh of 22 November 2026 of 明湖.
+// The counter's row is the lock; it is held until the transaction ends.
+func NextCaseNumber(ctx context.Context, tx pgx.Tx, region int64, day time.Time) (string, error) {
+	var (
+		seq     int
+		letters string
+	)
+	if err := tx.QueryRow(ctx, sqlNextCase, region, day.Format(time.DateOnly)).Scan(&seq, &letters); err != nil {
+		return "", fmt.Errorf("take a case number: %w", err)
+	}
+	if letters == "" {
+		letters = fmt.Sprintf("R%d-", region)
+	}
+	return fmt.Sprintf("%s%s-%03d", letters, day.Format("060102"), seq), nil
+}
+
+const sqlInsertIncident = `
+INSERT INTO incident (id, region_id, case_no, version, state, kind, source, title, description, category, urgency, org_id, grid_id, grid_version,
+  geom, accuracy, address, src_crs, reporter_account, reporter_worker, reporter_name, reporter_phone, client_id, drill, occurred_at, reported_at, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, NULLIF($23, ''), $24, $25, $26, $27)`
+
+// InsertIncident stores a new incident. A client_id that the region knows
+// already violates incident_client.
+func InsertIncident(ctx context.Context, q Querier, i incident.Incident) error {
+	_, err := q.Exec(ctx, sqlInsertIncident, i.ID, i.Region, i.CaseNo, i.Version, string(i.State), i.Kind, i.Source, i.Title, i.Description, i.Category,
+		string(i.Urgency), i.Org, i.Grid, i.GridVersion, i.Point, i.Accuracy, i.Address, i.SrcCRS, i.ReporterAccount, i.ReporterWorker, i.ReporterName,
+		i.ReporterPhone, i.ClientID, i.Drill, i.OccurredAt, i.ReportedAt, i.UpdatedAt)
+	if err != nil {
+		return fmt.Errorf("store the incident: %w", err)
+	}
+	return nil
+}
+
+const sqlIncidentByID = `SELECT * FROM incident_shown WHERE id = $1`
+
+const sqlIncidentByClient = `SELECT * FROM incident_shown WHERE region_id = $1 AND client_id = $2`
+
+// IncidentByID returns one incident, whoever asks.
+func IncidentByID(ctx context.Context, q Querier, id uuid.UUID) (incident.Incident, error) {
+	return oneIncident(ctx, q, sqlIncidentByID, id)
+}
+
+// IncidentByClient returns the incident that the region knows by the client's own id.
+func IncidentByClient(ctx context.Context, q Querier, region int64, clientID string) (incident.Incident, error) {
+	return oneIncident(ctx, q, sqlIncidentByClient, region, clientID)
+}
+
+func oneIncident(ctx context.Context, q Querier, sql string, args ...any) (incident.Incident, error) {
+	list, err := collectIncidents(ctx, q, sql, args...)
+	if err != nil {
+		return incident.Incident{}, err
+	}
+	if len(list) == 0 {
+		return incident.Incident{}, fault.New(fault.Missing, "没有这个事件，或者不在您的管辖范围")
+	}
+	return list[0], nil
+}
+
+func collectIncidents(ctx context.Context, q Querier, sql string, args ...any) ([]incident.Incident, error) {
+	rows, err := q.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("read incidents: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (i incident.Incident, err error) {
+		err = row.Scan(&i.ID, &i.Region, &i.CaseNo, &i.Version, &i.State, &i.Kind, &i.Source, &i.Title, &i.Description, &i.Category, &i.Tier, &i.Severity, &i.Urgency,
+			&i.Org, &i.OrgPath, &i.OrgName, &i.Grid, &i.GridVersion, &i.GridName,
+			&i.Point, &i.Accuracy, &i.Address, &i.SrcCRS, &i.ReporterAccount, &i.ReporterWorker, &i.ReporterName, &i.ReporterPhone,
+			&i.ClientID, &i.Drill, &i.OccurredAt, &i.ReportedAt, &i.UpdatedAt, &i.Photos)
+		i.ReportedAt, i.UpdatedAt = i.ReportedAt.UTC(), i.UpdatedAt.UTC()
+		return i, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read incidents: %w", err)
+	}
+	return list, nil
+}
+
+// IncidentFilter narrows the list of incidents.
+type IncidentFilter struct {
+	Scope    []string // organisations whose cases are seen…
+	Mine     int64    // …besides those this account reported itself
+	State    string
+	Urgency  string
+	Category string
+	Org      *int64
+	Grid     *int64
+	From, To *time.Time
+	Query    string // title, address or case number
+	BeforeAt *time.Time
+	BeforeID *uuid.UUID // cursor: after this instant and id, newest first
+	Limit    int
+}
+
+const incidentWhere = `
+WHERE (s.org_path LIKE ANY ($1) OR s.reporter_account = NULLIF($2::bigint, 0)
+    OR EXISTS (SELECT FROM incident_party p JOIN org po ON po.id = p.org_id WHERE p.incident_id = s.id AND po.path LIKE ANY ($1)))
+  AND ($3 = '' OR s.state = $3) AND ($4 = '' OR s.urgency = $4) AND ($5 = '' OR s.category = $5 OR s.category LIKE $5 || '-%')
+  AND ($6::bigint IS NULL OR s.org_path LIKE (SELECT path FROM org WHERE id = $6) || '%') AND ($7::bigint IS NULL OR s.grid_id = $7)
+  AND ($8::timestamptz IS NULL OR s.reported_at >= $8) AND ($9::timestamptz IS NULL OR s.reported_at < $9)
+  AND ($10 = '' OR s.title ILIKE '%' || $10 || '%' OR s.address ILIKE '%' || $10 || '%' OR s.case_no ILIKE '%' || $10 || '%')`
+
+const sqlListIncidents = `SELECT s.* FROM incident_shown s` + incidentWhere + `
+  AND ($11::timestamptz IS NULL OR (s.reported_at, s.id) < ($11, $12::uuid))
+ORDER BY s.reported_at DESC, s.id DESC LIMIT $13`
+
+const sqlCountIncidents = `SELECT count(*) FROM incident_shown s` + incidentWhere
+
+// ListIncidents returns a page of incidents, newest first.
+func ListIncidents(ctx context.Context, q Querier, f IncidentFilter) ([]incident.Incident, error) {
+	return collectIncidents(ctx, q, sqlListIncidents, append(f.args(), f.BeforeAt, f.BeforeID, f.Limit)...)
+}
+
+// CountIncidents returns how many incidents the filter holds over all pages.
+func CountIncidents(ctx context.Context, q Querier, f IncidentFilter) (int64, error) {
+	var n int64
+	if err := q.QueryRow(ctx, sqlCountIncidents, f.args()...).Scan(&n); err != nil {
+		return 0, fmt.Errorf("count incidents: %w", err)
+	}
+	return n, nil
+}
+
+func (f IncidentFilter) args() []any {
+	return []any{Under(f.Scope), f.Mine, f.State, f.Urgency, f.Category, f.Org, f.Grid, f.From, f.To, likeText(f.Query)}
+}
+
+// likeText escapes what a person typed for use inside LIKE.
+func likeText(s string) string {
+	out := make([]rune, 0, len(s))
+	for _, r := range s {
+		if r == '%' || r == '_' || r == '\\' {
+			out = append(out, '\\')
+		}
+		out = append(out, r)
+	}
+	return string(out)
+}
+
+const sqlIncidentVisible = `
+SELECT EXISTS (SELECT FROM incident s JOIN org o ON o.id = s.org_id
+  WHERE s.id = $1 AND (o.path LIKE ANY ($2) OR s.reporter_account = NULLIF($3::bigint, 0)
+    OR EXISTS (SELECT FROM incident_party p JOIN org po ON po.id = p.org_id WHERE p.incident_id = s.id AND po.path LIKE ANY ($2))))`
+
+// IncidentVisible reports whether the scope, or the account that reported it, may see the incident.
+func IncidentVisible(ctx context.Context, q Querier, id uuid.UUID, scope []string, account int64) (bool, error) {
+	var ok bool
+	if err := q.QueryRow(ctx, sqlIncidentVisible, id, Under(scope), account).Scan(&ok); err != nil {
+		return false, fmt.Errorf("check who sees the incident: %w", err)
+	}
+	return ok, nil
+}
+
+// Category is an entry of the incident catalogue.
+type Category struct {
+	Code   string `json:"code"`
+	Parent string `json:"parent,omitempty"`
+	Name   string `json:"name"`
+}
+
+const sqlCategories = `SELECT code, COALESCE(parent_code, '') AS parent, name FROM category WHERE NOT retired ORDER BY sort, code`
+
+// Categories returns the catalogue in its order.
+func Categories(ctx context.Context, q Querier) ([]Category, error) {
+	rows, err := q.Query(ctx, sqlCategories)
+	if err != nil {
+		return nil, fmt.Errorf("read the categories: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[Category])
+	if err != nil {
+		return nil, fmt.Errorf("read the categories: %w", err)
+	}
+	return list, nil
+}
+
+const sqlCategoryKnown = `SELECT EXISTS (SELECT FROM category WHERE code = $1 AND NOT retired) OR NOT EXISTS (SELECT FROM category)`
+
+// CategoryKnown reports whether the catalogue has the code; a house without a catalogue takes any.
+func CategoryKnown(ctx context.Context, q Querier, code string) (bool, error) {
+	var ok bool
+	if err := q.QueryRow(ctx, sqlCategoryKnown, code).Scan(&ok); err != nil {
+		return false, fmt.Errorf("look up the category: %w", err)
+	}
+	return ok, nil
+}
