@@ -1,0 +1,271 @@
+// The moving people, on a canvas of their own above the map.
+//
+// A custom layer that draws nothing hands over MapLibre's matrix; while the
+// camera moves the overlay draws with the map, and while it rests it draws alone:
+// the base map underneath is not painted again for somebody's next step (3–5
+// times cheaper than a layer inside the map, and what keeps a 4K wall on a weak
+// GPU fluent). The price: people are always above the labels.
+import type { CustomLayerInterface, Map as MapLibre } from 'maplibre-gl'
+import { mercatorX, mercatorY } from '../geo/mercator'
+import type { PointBuffer } from '../live/point-buffer'
+import { stride } from '../live/point-buffer'
+import { presenceColour } from '../ui/severity'
+import { fragmentShader, vertexShader } from './live-shaders'
+
+const probeId = 'live-probe'
+
+const rgb = (hex: string): number[] => [1, 3, 5].map(i => Number.parseInt(hex.slice(i, i + 2), 16) / 255)
+
+/** In the order of the wire's presence numbers. */
+const palette = new Float32Array(
+  (['offline', 'stale', 'idle', 'online', 'sos'] as const).flatMap(name => rgb(presenceColour[name])),
+)
+
+interface Gpu {
+  gl: WebGL2RenderingContext
+  program: WebGLProgram
+  vertices: WebGLBuffer
+  shape: WebGLVertexArrayObject
+  at: Record<
+    'u_matrix' | 'u_now' | 'u_size' | 'u_pass' | 'u_old' | 'u_colours' | 'u_pulse' | 'u_faded',
+    WebGLUniformLocation | null
+  >
+}
+
+function compile(gl: WebGL2RenderingContext, kind: number, source: string): WebGLShader {
+  const shader = gl.createShader(kind)
+  if (!shader) throw new Error('no shader')
+  gl.shaderSource(shader, source)
+  gl.compileShader(shader)
+  if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost())
+    throw new Error(gl.getShaderInfoLog(shader) ?? 'shader')
+  return shader
+}
+
+function build(gl: WebGL2RenderingContext): Gpu {
+  const program = gl.createProgram()
+  gl.attachShader(program, compile(gl, gl.VERTEX_SHADER, vertexShader))
+  gl.attachShader(program, compile(gl, gl.FRAGMENT_SHADER, fragmentShader))
+  gl.linkProgram(program)
+  const vertices = gl.createBuffer()
+  const shape = gl.createVertexArray()
+  gl.bindVertexArray(shape)
+  gl.bindBuffer(gl.ARRAY_BUFFER, vertices)
+  gl.enableVertexAttribArray(0)
+  gl.vertexAttribPointer(0, 4, gl.FLOAT, false, stride, 0)
+  gl.enableVertexAttribArray(1)
+  gl.vertexAttribPointer(1, 2, gl.FLOAT, false, stride, 16)
+  gl.enableVertexAttribArray(2)
+  gl.vertexAttribIPointer(2, 4, gl.UNSIGNED_BYTE, stride, 24)
+  gl.bindVertexArray(null)
+  const where = (name: string) => gl.getUniformLocation(program, name)
+  return {
+    gl,
+    program,
+    vertices,
+    shape,
+    at: {
+      u_matrix: where('u_matrix'),
+      u_now: where('u_now'),
+      u_size: where('u_size'),
+      u_pass: where('u_pass'),
+      u_old: where('u_old'),
+      u_colours: where('u_colours'),
+      u_pulse: where('u_pulse'),
+      u_faded: where('u_faded'),
+    },
+  }
+}
+
+export interface OverlayOptions {
+  /** Milliseconds between two draws while nothing but people moves: 33 = 30 a second, enough for a walk. */
+  minFrame?: number
+}
+
+export class LiveOverlay {
+  /** Design pixels per CSS pixel: the wall's --u. */
+  unit = 1
+  /** The link is lost: everybody is drawn as old. */
+  old = false
+  visible = true
+  /** Somebody is in SOS: the pulse keeps the canvas alive. */
+  alarm = false
+
+  readonly canvas = document.createElement('canvas')
+  readonly #map: MapLibre
+  readonly #points: PointBuffer
+  readonly #epoch = performance.now()
+  readonly #minFrame: number
+  readonly #still: boolean
+  #gpu: Gpu | null = null
+  #matrix: Float64Array | null = null
+  readonly #shifted = new Float32Array(16)
+  #raf = 0
+  #drawnAt = 0
+  /** How many times it has drawn; for tests and the watchdog. */
+  drawn = 0
+
+  constructor(map: MapLibre, points: PointBuffer, options: OverlayOptions = {}) {
+    this.#map = map
+    this.#points = points
+    this.#minFrame = options.minFrame ?? 33
+    this.#still = matchMedia('(prefers-reduced-motion: reduce)').matches
+    this.canvas.className = 'live-overlay'
+    this.canvas.style.cssText = 'position:absolute;inset:0;width:100%;height:100%;pointer-events:none'
+    this.canvas.setAttribute('aria-hidden', 'true')
+    map.getCanvasContainer().appendChild(this.canvas)
+    this.#resize()
+    map.on('resize', this.#resize)
+    map.on('style.load', this.#probe)
+    map.on('render', this.#withMap)
+    this.canvas.addEventListener('webglcontextlost', this.#lost)
+    this.canvas.addEventListener('webglcontextrestored', this.#restored)
+    document.addEventListener('visibilitychange', this.#woken)
+    this.#open()
+    if (map.isStyleLoaded()) this.#probe()
+  }
+
+  /** Seconds on the buffer's clock. */
+  now(): number {
+    return (performance.now() - this.#epoch) / 1000
+  }
+
+  /** Something changed: draw soon. */
+  touch(): void {
+    if (!this.#raf && !document.hidden) this.#raf = requestAnimationFrame(this.#tick)
+  }
+
+  /** The handle of the person drawn at these CSS pixels, or null. */
+  pick(x: number, y: number, reach: number): number | null {
+    if (!this.visible) return null
+    const here = this.#map.unproject([x, y])
+    const there = this.#map.unproject([x + reach, y])
+    const radius = Math.hypot(mercatorX(there.lng) - mercatorX(here.lng), mercatorY(there.lat) - mercatorY(here.lat))
+    return this.#points.nearest(mercatorX(here.lng), mercatorY(here.lat), radius, this.now())
+  }
+
+  /** Size of one person's box in CSS pixels at the map's zoom. */
+  size(): number {
+    const z = this.#map.getZoom()
+    const box = z < 12 ? 10 : z < 14 ? 10 + (z - 12) * 3.5 : z < 17 ? 17 + (z - 14) * 3.5 : 27.5
+    return box * this.unit
+  }
+
+  remove(): void {
+    cancelAnimationFrame(this.#raf)
+    this.#map.off('resize', this.#resize)
+    this.#map.off('style.load', this.#probe)
+    this.#map.off('render', this.#withMap)
+    document.removeEventListener('visibilitychange', this.#woken)
+    this.canvas.remove()
+    this.#gpu?.gl.getExtension('WEBGL_lose_context')?.loseContext()
+    this.#gpu = null
+  }
+
+  #open(): void {
+    const gl = this.canvas.getContext('webgl2', { alpha: true, antialias: false, premultipliedAlpha: true })
+    if (!gl || gl.isContextLost()) return
+    this.#gpu = build(gl)
+    this.#points.grown = true
+  }
+
+  // MapLibre restores its style after losing its context but drops custom
+  // layers, so the probe is added on every style.load.
+  readonly #probe = (): void => {
+    if (this.#map.getLayer(probeId)) return
+    const layer: CustomLayerInterface = {
+      id: probeId,
+      type: 'custom',
+      renderingMode: '2d',
+      render: (_gl, options) => {
+        this.#matrix = Float64Array.from(options.defaultProjectionData.mainMatrix as Iterable<number>)
+      },
+    }
+    this.#map.addLayer(layer)
+    this.#map.triggerRepaint()
+  }
+
+  readonly #resize = (): void => {
+    const { width, height } = this.#map.getCanvas()
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width
+      this.canvas.height = height
+    }
+  }
+
+  readonly #lost = (event: Event): void => {
+    event.preventDefault() // without this the browser never restores it
+    this.#gpu = null
+  }
+
+  readonly #restored = (): void => {
+    this.#open()
+    this.touch()
+  }
+
+  readonly #woken = (): void => {
+    if (!document.hidden) this.touch()
+  }
+
+  readonly #withMap = (): void => this.#draw()
+
+  readonly #tick = (time: number): void => {
+    this.#raf = 0
+    if (time - this.#drawnAt >= this.#minFrame - 4) {
+      this.#drawnAt = time
+      this.#draw()
+    }
+    const moving = this.now() < this.#points.movesUntil || (this.alarm && !this.#still)
+    if (moving || this.#points.dirtyHigh > 0) this.touch()
+  }
+
+  #draw(): void {
+    const gpu = this.#gpu
+    if (!gpu || !this.#matrix || gpu.gl.isContextLost()) return
+    const { gl, at } = gpu
+    gl.viewport(0, 0, this.canvas.width, this.canvas.height)
+    gl.clearColor(0, 0, 0, 0)
+    gl.clear(gl.COLOR_BUFFER_BIT)
+    const points = this.#points
+    this.drawn++
+    if (!this.visible || points.count === 0) return
+    this.#upload(gpu)
+
+    const m = this.#matrix
+    for (let i = 0; i < 16; i++) this.#shifted[i] = m[i]!
+    // the local origin is added in f64, before the cast
+    for (let r = 0; r < 4; r++) this.#shifted[12 + r] = m[r]! * points.originX + m[4 + r]! * points.originY + m[12 + r]!
+
+    const now = this.now()
+    const ratio = this.canvas.width / Math.max(1, this.canvas.clientWidth)
+    gl.useProgram(gpu.program)
+    gl.uniformMatrix4fv(at.u_matrix, false, this.#shifted)
+    gl.uniform1f(at.u_now, now)
+    gl.uniform1f(at.u_size, this.size() * ratio)
+    gl.uniform1f(at.u_old, this.old ? 0.9 : 0)
+    gl.uniform3fv(at.u_colours, palette)
+    gl.uniform1f(at.u_pulse, this.#still ? 0.4 : (now % 1.6) / 1.6)
+    gl.uniform1f(at.u_faded, 0.15)
+    gl.enable(gl.BLEND)
+    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA)
+    gl.disable(gl.DEPTH_TEST)
+    gl.bindVertexArray(gpu.shape)
+    for (const pass of [0, 1]) {
+      gl.uniform1i(at.u_pass, pass)
+      gl.drawArrays(gl.POINTS, 0, points.count)
+    }
+    gl.bindVertexArray(null)
+  }
+
+  #upload({ gl, vertices }: Gpu): void {
+    const points = this.#points
+    if (!points.grown && points.dirtyHigh === 0) return
+    gl.bindBuffer(gl.ARRAY_BUFFER, vertices)
+    if (points.grown) gl.bufferData(gl.ARRAY_BUFFER, points.bytes, gl.DYNAMIC_DRAW)
+    else {
+      const low = points.dirtyLow * stride
+      gl.bufferSubData(gl.ARRAY_BUFFER, low, points.bytes, low, points.dirtyHigh * stride - low)
+    }
+    points.uploaded()
+  }
+}
