@@ -1,0 +1,238 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// config is everything serve and demo can be told. It is parsed once, here;
+// nothing else reads flags or the environment.
+type config struct {
+	Addr           string
+	DeviceAddr     string
+	Data           string
+	DatabaseURL    string
+	NATSURL        string
+	Pool           int
+	TLSCert        string
+	TLSKey         string
+	TLS            string
+	Hosts          string
+	TrustedProxies string
+	MapSources     string
+	Tick           time.Duration
+	LogLevel       string
+	LogFormat      string
+	PrintConfig    bool
+
+	// demo only
+	AllowRemote bool
+	Workers     int
+	Interval    time.Duration
+	Incidents   float64
+
+	proxies []netip.Prefix
+	level   slog.Level
+}
+
+// secrets are the settings whose values -print-config hides.
+var secrets = map[string]bool{"database-url": true, "nats-url": true}
+
+// plainNames are flags whose environment variable is the one every tool knows.
+var plainNames = map[string]string{"database-url": "DATABASE_URL", "nats-url": "NATS_URL"}
+
+// serveFlags declares the flags of serve, and those of demo where demo is set.
+func (c *config) serveFlags(fs *flag.FlagSet, demo bool) {
+	fs.StringVar(&c.Addr, "addr", "127.0.0.1:8080", "address of the pages, the API and the device doors")
+	fs.StringVar(&c.DeviceAddr, "device-addr", "", "a second, plain HTTP address with the device doors alone, for trackers that cannot do TLS")
+	fs.StringVar(&c.Data, "data", "./data", "directory of the private database, the photos and the keys")
+	fs.StringVar(&c.DatabaseURL, "database-url", "", "a PostgreSQL with PostGIS of your own instead of the private one")
+	fs.StringVar(&c.NATSURL, "nats-url", "", "a NATS of your own, for several nodes")
+	fs.IntVar(&c.Pool, "db-conns", 24, "database connections at most")
+	fs.StringVar(&c.TLSCert, "tls-cert", "", "certificate file (PEM); with -tls-key")
+	fs.StringVar(&c.TLSKey, "tls-key", "", "key file (PEM)")
+	fs.StringVar(&c.TLS, "tls", "auto", "auto: plain on loopback, a private CA elsewhere; on: always TLS; proxy: plain, because a configured proxy does TLS")
+	fs.StringVar(&c.Hosts, "hosts", "", "names and addresses for the private CA's certificate, comma separated; default: this machine's")
+	fs.StringVar(&c.TrustedProxies, "trusted-proxies", "", "proxies whose X-Forwarded-For counts, as CIDR, comma separated")
+	fs.StringVar(&c.MapSources, "map-sources", "", "JSON file of the base maps (see docs/operations.md); default: <data>/map-sources.json if it is there")
+	fs.DurationVar(&c.Tick, "tick", time.Second, "how often screens receive positions")
+	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
+	fs.StringVar(&c.LogFormat, "log-format", "text", "text or json")
+	fs.BoolVar(&c.PrintConfig, "print-config", false, "print the configuration with secrets masked, and exit")
+	if demo {
+		fs.BoolVar(&c.AllowRemote, "allow-remote", false, "let the demo listen on other than loopback addresses")
+		fs.IntVar(&c.Workers, "workers", 500, "simulated workers; 0 for none")
+		fs.DurationVar(&c.Interval, "interval", 5*time.Second, "how often a simulated worker reports")
+		fs.Float64Var(&c.Incidents, "incidents", 4, "simulated incidents a minute")
+	}
+}
+
+// fromEnv gives every flag that args left alone its value from the environment:
+// GRIDWARD_<NAME>, or the name in plainNames.
+func fromEnv(fs *flag.FlagSet, env func(string) string) error {
+	given := map[string]bool{}
+	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	var errs []error
+	fs.VisitAll(func(f *flag.Flag) {
+		if given[f.Name] {
+			return
+		}
+		name := "GRIDWARD_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value := env(name)
+		if plain, ok := plainNames[f.Name]; ok && value == "" {
+			name, value = plain, env(plain)
+		}
+		if value == "" {
+			return
+		}
+		if err := fs.Set(f.Name, value); err != nil {
+			errs = append(errs, fmt.Errorf("%s=%q: %w", name, value, err))
+		}
+	})
+	return errors.Join(errs...)
+}
+
+// parseServe reads the flags of serve or demo and reports every problem at once.
+func parseServe(name string, args []string, env func(string) string, out io.Writer) (config, error) {
+	var c config
+	fs := flag.NewFlagSet(name, flag.ContinueOnError)
+	fs.SetOutput(out)
+	c.serveFlags(fs, name == "demo")
+	if err := fs.Parse(args); err != nil {
+		return c, err
+	}
+	if fs.NArg() > 0 {
+		return c, fmt.Errorf("%s takes no argument %q", name, fs.Arg(0))
+	}
+	if err := fromEnv(fs, env); err != nil {
+		return c, err
+	}
+	if err := c.check(name == "demo"); err != nil {
+		return c, err
+	}
+	if c.PrintConfig {
+		fs.VisitAll(func(f *flag.Flag) {
+			value := f.Value.String()
+			if secrets[f.Name] && value != "" {
+				value = maskURL(value)
+			}
+			fmt.Fprintf(out, "%s = %s\n", f.Name, value)
+		})
+	}
+	return c, nil
+}
+
+// check validates what single flags cannot.
+func (c *config) check(demo bool) error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	for name, addr := range map[string]string{"addr": c.Addr, "device-addr": c.DeviceAddr} {
+		if _, _, err := net.SplitHostPort(addr); addr != "" && err != nil {
+			bad("-%s %q: want host:port, like 127.0.0.1:8080", name, addr)
+		}
+	}
+	if c.Addr == "" {
+		bad("-addr must not be empty")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		bad("-tls-cert and -tls-key go together")
+	}
+	if c.TLS != "auto" && c.TLS != "on" && c.TLS != "proxy" {
+		bad("-tls %q: want auto, on or proxy", c.TLS)
+	}
+	for _, s := range splitList(c.TrustedProxies) {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			if a, aerr := netip.ParseAddr(s); aerr == nil {
+				p, err = netip.PrefixFrom(a, a.BitLen()), nil
+			}
+		}
+		if err != nil {
+			bad("-trusted-proxies %q: want a CIDR, like 10.0.0.0/8", s)
+			continue
+		}
+		c.proxies = append(c.proxies, p)
+	}
+	if c.TLS == "proxy" && len(c.proxies) == 0 {
+		bad("-tls proxy needs -trusted-proxies: whose forwarded address may be believed?")
+	}
+	if c.Tick < 100*time.Millisecond || c.Tick > 10*time.Second {
+		bad("-tick %v: want 100ms to 10s", c.Tick)
+	}
+	if c.Pool < 4 {
+		bad("-db-conns %d: want at least 4", c.Pool)
+	}
+	if err := c.level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		bad("-log-level %q: want debug, info, warn or error", c.LogLevel)
+	}
+	if c.LogFormat != "text" && c.LogFormat != "json" {
+		bad("-log-format %q: want text or json", c.LogFormat)
+	}
+	if c.DatabaseURL != "" {
+		if u, err := url.Parse(c.DatabaseURL); err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+			bad("DATABASE_URL: want postgres://user:password@host:port/database")
+		}
+	}
+	if c.MapSources != "" {
+		if _, err := os.Stat(c.MapSources); err != nil {
+			bad("-map-sources: %v", err)
+		}
+	}
+	if demo {
+		if !c.AllowRemote && !loopback(c.Addr) {
+			bad("the demo has accounts that anyone may read on its terminal: it listens on loopback only; -allow-remote lifts that")
+		}
+		if c.Workers < 0 || c.Workers > 200_000 {
+			bad("-workers %d: want 0 to 200000", c.Workers)
+		}
+		if c.Interval < time.Second {
+			bad("-interval %v: want at least 1s", c.Interval)
+		}
+	}
+	if abs, err := filepath.Abs(c.Data); err == nil {
+		c.Data = abs
+	}
+	return errors.Join(errs...)
+}
+
+// loopback reports whether only this machine can reach addr.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+func splitList(s string) []string {
+	var out []string
+	for p := range strings.SplitSeq(s, ",") {
+		if p = strings.TrimSpace(p); p != "" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// maskURL hides the password of a URL.
+func maskURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil {
+		return "(set)"
+	}
+	return u.Redacted()
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+)
+
+func TestParseServe(t *testing.T) {
+	env := func(pairs ...string) func(string) string {
+		return func(name string) string {
+			for i := 0; i+1 < len(pairs); i += 2 {
+				if pairs[i] == name {
+					return pairs[i+1]
+				}
+			}
+			return ""
+		}
+	}
+	for _, c := range []struct {
+		name    string
+		command string
+		args    []string
+		env     func(string) string
+		want    []string // every one of these words must be in the complaint; none = no complaint
+	}{
+		{"the defaults are good", "serve", nil, env(), nil},
+		{"a flag may come from the environment", "serve", nil, env("GRIDWARD_ADDR", "nonsense"), []string{"-addr", "host:port"}},
+		{"the flag wins over the environment", "serve", []string{"-addr", "127.0.0.1:9"}, env("GRIDWARD_ADDR", "nonsense"), nil},
+		{"DATABASE_URL is read by its plain name", "serve", nil, env("DATABASE_URL", "mysql://x"), []string{"DATABASE_URL"}},
+		{"all problems are told at once", "serve", []string{"-tick", "1h", "-tls", "maybe", "-trusted-proxies", "x", "-log-level", "loud"}, env(), []string{"-tick", "-tls", "-trusted-proxies", "-log-level"}},
+		{"a certificate needs its key", "serve", []string{"-tls-cert", "c.pem"}, env(), []string{"-tls-key"}},
+		{"behind a proxy one must say which", "serve", []string{"-tls", "proxy"}, env(), []string{"-trusted-proxies"}},
+		{"a single proxy address is a prefix", "serve", []string{"-tls", "proxy", "-trusted-proxies", "10.1.2.3"}, env(), nil},
+		{"the demo stays on loopback", "demo", []string{"-addr", "0.0.0.0:8080"}, env(), []string{"-allow-remote"}},
+		{"unless it is told", "demo", []string{"-addr", "0.0.0.0:8080", "-allow-remote"}, env(), nil},
+		{"serve may listen anywhere", "serve", []string{"-addr", "0.0.0.0:8443"}, env(), nil},
+		{"a stray argument is not ignored", "serve", []string{"now"}, env(), []string{"now"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := parseServe(c.command, c.args, c.env, io.Discard)
+			if len(c.want) == 0 {
+				if err != nil {
+					t.Fatalf("complained: %v", err)
+				}
+				return
+			}
+			if err == nil {
+				t.Fatal("did not complain")
+			}
+			for _, w := range c.want {
+				if !strings.Contains(err.Error(), w) {
+					t.Errorf("%q is not in the complaint: %v", w, err)
+				}
+			}
+		})
+	}
+}
+
+func TestPrintConfigHidesPasswords(t *testing.T) {
+	var out strings.Builder
+	_, err := parseServe("serve", []string{"-print-config", "-database-url", "postgres://me:geheim@db/x"}, func(string) string { return "" }, &out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(out.String(), "geheim") || !strings.Contains(out.String(), "database-url = postgres://me:xxxxx@db/x") {
+		t.Fatalf("printed:\n%s", out.String())
+	}
+}
