@@ -32,6 +32,15 @@ type Entry struct {
 	Hash    [32]byte        `json:"-"`
 }
 
+// About makes an entry that has no number yet, with body as its JSON.
+func About(kind, subject, orgPath string, actor int64, body any) (Entry, error) {
+	b, err := json.Marshal(body)
+	if err != nil {
+		return Entry{}, fmt.Errorf("write the journal entry %s: %w", kind, err)
+	}
+	return Entry{Kind: kind, Subject: subject, OrgPath: orgPath, Actor: actor, Body: b}, nil
+}
+
 // Seal numbers the entry seq, dates it, and chains it after prev. Body must be
 // final: it is digested here.
 func (e Entry) Seal(seq int64, at time.Time, prev [32]byte) Entry {

@@ -162,3 +162,37 @@ func HomeOf(ctx context.Context, q Querier, worker int64) (WorkerHome, error) {
 	}
 	return w, nil
 }
+
+const sqlSOSOver = sosColumns + ` WHERE s.worker_id = $1 AND s.state = 'closed' AND s.closed_at >= $2 ORDER BY s.closed_at DESC LIMIT 1`
+
+// SOSOver returns the worker's last SOS if it was closed at or after the
+// instant: what was called before belongs to it.
+func SOSOver(ctx context.Context, q Querier, worker int64, at time.Time) (SOS, bool, error) {
+	list, err := collectSOS(ctx, q, sqlSOSOver, worker, at)
+	if err != nil || len(list) == 0 {
+		return SOS{}, false, err
+	}
+	return list[0], true, nil
+}
+
+const sqlLastPoint = `SELECT geom FROM last_fix WHERE region_id = $1 AND worker_id = $2`
+
+// LastPoint returns where the worker was last seen, nil if never.
+func LastPoint(ctx context.Context, q Querier, region, worker int64) (*orb.Point, error) {
+	var p *orb.Point
+	err := q.QueryRow(ctx, sqlLastPoint, region, worker).Scan(&p)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return nil, fmt.Errorf("read the last place: %w", err)
+	}
+	return p, nil
+}
+
+const sqlAddParty = `INSERT INTO incident_party (incident_id, org_id, role) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING`
+
+// AddParty lets another organisation see the incident.
+func AddParty(ctx context.Context, q Querier, incident uuid.UUID, org int64, role string) error {
+	if _, err := q.Exec(ctx, sqlAddParty, incident, org, role); err != nil {
+		return fmt.Errorf("add a party: %w", err)
+	}
+	return nil
+}
