@@ -78,7 +78,7 @@ func (h home) writeConfig(own string) error {
 	conf := fmt.Sprintf(commonSettings, quote(h.localFile()), quote(h.cluster()), quote(h.hbaFile()), port, quote(h.socket),
 		quote(h.logDir()), own, quote(h.localFile()))
 	for path, text := range map[string]string{h.confFile(): conf, h.hbaFile(): hba} {
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // the server runs as another user and holds no secret here
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { // the server runs as another user and holds no secret here
 			return fmt.Errorf("writing PostgreSQL's settings: %w", err)
 		}
 	}

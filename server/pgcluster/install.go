@@ -78,7 +78,7 @@ func installed() (with []server, without []string) {
 		places = append(places, place{d, "/usr/share/postgresql/" + major, major})
 	}
 	if path, err := exec.LookPath("pg_config"); err == nil { // a server that did not come from Debian
-		if out, err := exec.Command(path, "--bindir", "--sharedir", "--version").Output(); err == nil { //nolint:noctx // answers at once
+		if out, err := exec.Command(path, "--bindir", "--sharedir", "--version").Output(); err == nil { // answers at once
 			if l := strings.Split(strings.TrimSpace(string(out)), "\n"); len(l) == 3 {
 				v := strings.Fields(l[2])
 				major, _, _ := strings.Cut(v[min(1, len(v)-1)], ".")

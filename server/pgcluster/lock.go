@@ -31,7 +31,7 @@ func TakeLock(dir string) (*Lock, error) {
 }
 
 func flock(path string, how int) (*Lock, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) //nolint:gosec // the pid in it is no secret
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644) // the pid in it is no secret
 	if err != nil {
 		return nil, fmt.Errorf("locking the data directory: %w", err)
 	}

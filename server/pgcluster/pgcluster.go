@@ -309,7 +309,7 @@ func launch(ctx context.Context, h home, srv server) (*child, error) {
 		return nil, fmt.Errorf("starting PostgreSQL: %w", err)
 	}
 	defer out.Close()
-	cmd := exec.Command(srv.bin("postgres"), h.postgresArgs()...) //nolint:noctx // its life is longer than ctx
+	cmd := exec.Command(srv.bin("postgres"), h.postgresArgs()...) // its life is longer than ctx
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.Dir = "/"
 	h.user.dress(cmd)

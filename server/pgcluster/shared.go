@@ -83,7 +83,7 @@ func (h home) used() error {
 	now := time.Now()
 	err := os.Chtimes(path, now, now)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = os.WriteFile(path, nil, 0o644) //nolint:gosec // an empty file, which the server's user looks at
+		err = os.WriteFile(path, nil, 0o644) // an empty file, which the server's user looks at
 	}
 	if err != nil {
 		return fmt.Errorf("noting the use of the test cluster: %w", err)
@@ -98,7 +98,7 @@ func (h home) detach(ctx context.Context, srv server) error {
 		return fmt.Errorf("starting the test cluster: %w", err)
 	}
 	defer out.Close()
-	cmd := exec.Command("/bin/sh", append([]string{"-c", watch, "gridward-test-pg", srv.bin("postgres")}, h.postgresArgs()...)...) //nolint:noctx // it outlives us
+	cmd := exec.Command("/bin/sh", append([]string{"-c", watch, "gridward-test-pg", srv.bin("postgres")}, h.postgresArgs()...)...) // it outlives us
 	cmd.Dir = "/"
 	h.user.dress(cmd)
 	cmd.Env = append(cmd.Env, "USED="+filepath.Join(h.dir, "used"))

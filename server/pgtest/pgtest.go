@@ -147,7 +147,7 @@ func DataDir(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // passing through is the point
+	if err := os.Chmod(dir, 0o711); err != nil { // passing through is the point
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
