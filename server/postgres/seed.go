@@ -1,0 +1,69 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gridward/gridward/fixtures"
+	"github.com/gridward/gridward/server/territory"
+	"github.com/gridward/gridward/server/territory/intake"
+)
+
+// SeedStreet writes the demo street through the doors that a customer's own
+// files come in by, in one transaction. What is there already stays as it is:
+// doing it again changes nothing.
+func SeedStreet(ctx context.Context, db *DB, street *fixtures.Demo) error {
+	orgs := make([]territory.Org, len(street.Orgs))
+	for i, o := range street.Orgs {
+		at := o.Location
+		orgs[i] = territory.Org{Code: o.Code, ParentCode: o.Parent, Kind: o.Kind, Name: o.Name, Short: o.Short, Location: &at}
+	}
+	grids := make([]territory.Grid, len(street.Grids))
+	for i, g := range street.Grids {
+		grids[i] = territory.Grid{Code: g.Code, Name: g.Name, OrgCode: g.Org, OrgName: g.OrgName, Setting: g.Setting, Kind: g.Kind,
+			IsExecution: g.Execution, Households: g.Households, Population: g.Population, Shape: g.Shape}
+	}
+	workers := make([]territory.Worker, len(street.People))
+	for i, p := range street.People {
+		workers[i] = territory.Worker{Code: p.Code, Name: p.Name, Role: p.Role, OrgCode: p.Org, Phone: p.Phone, Grids: p.Grids}
+	}
+	err := db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := PutOrgs(ctx, tx, orgs); err != nil {
+			return err
+		}
+		if _, err := PutGrids(ctx, tx, grids, GridImport{Region: fixtures.StreetCode}); err != nil {
+			return err
+		}
+		if _, err := PutWorkers(ctx, tx, workers); err != nil {
+			return err
+		}
+		return seedMap(ctx, tx)
+	})
+	if err != nil {
+		return fmt.Errorf("seed the demo street: %w", err)
+	}
+	return nil
+}
+
+// demoMap names the demo street's base map among the sources.
+const demoMap = "demo street"
+
+const sqlHasSource = `SELECT EXISTS (SELECT FROM base_source WHERE name = $1)`
+
+func seedMap(ctx context.Context, tx pgx.Tx) error {
+	var there bool
+	if err := tx.QueryRow(ctx, sqlHasSource, demoMap).Scan(&there); err != nil || there {
+		return err
+	}
+	data, err := fixtures.MapFile()
+	if err != nil {
+		return err
+	}
+	m, err := intake.OSM(data)
+	if err != nil {
+		return err
+	}
+	return PutBaseMap(ctx, tx, BaseSource{Name: demoMap, Attribution: fixtures.Attribution, Licence: fixtures.Licence}, m)
+}
