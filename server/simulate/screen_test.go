@@ -179,7 +179,9 @@ func TestScreenResumesWhereItWas(t *testing.T) {
 	if fmt.Sprint(heard) != "[5 6 7 8]" || len(s.Wrong()) > 0 {
 		t.Errorf("heard %v, complains %q", heard, s.Wrong())
 	}
-	var hello struct{ Resume []struct{ Region, After int64 } }
+	var hello struct {
+		Resume []struct{ Region, After int64 }
+	}
 	if err := json.Unmarshal([]byte(st.hellos[1]), &hello); err != nil || len(hello.Resume) != 1 || hello.Resume[0].After != 5 {
 		t.Errorf("resumed with %s", st.hellos[1])
 	}
