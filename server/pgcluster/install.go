@@ -59,11 +59,12 @@ or move the data, which needs both for a moment:
 func upgradeDump(from, to, dir string) string {
 	return fmt.Sprintf(`  %[1]s
   gridward serve -data %[4]s                     # runs on %[2]s again; leave it running
-  pg_dump -Fc -n public -f gridward.dump "$(gridward dsn -data %[4]s)"
+  pg_dump -Fc --exclude-table-data=spatial_ref_sys -f gridward.dump "$(gridward dsn -data %[4]s)"
   # stop gridward, then:
   mv %[4]s/postgres %[4]s/postgres-%[2]s         # keep it until you have looked at the result
   gridward serve -data %[4]s                     # makes an empty cluster on the newest version, %[3]s; leave it running
-  /usr/lib/postgresql/%[3]s/bin/pg_restore --clean --if-exists --no-owner -1 -d "$(gridward dsn -data %[4]s)" gridward.dump
+  psql "$(gridward dsn -data %[4]s)" -c 'DROP OWNED BY CURRENT_USER'
+  /usr/lib/postgresql/%[3]s/bin/pg_restore --no-owner --no-comments -1 -d "$(gridward dsn -data %[4]s)" gridward.dump
   # restart gridward`, installLine(from), from, to, dir)
 }
 
