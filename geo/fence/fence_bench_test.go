@@ -12,15 +12,17 @@ import (
 )
 
 // BenchmarkFence asks which of 133 grids holds a random point of their box.
-// "road" borders are crooked as borders along roads are (60 points in a ring),
-// "straight" ones are the test town's as they are drawn (4 points).
+// "street" is the demo street, whose borders are real roads (17 points in a ring);
+// "crooked" are the test town's grids with bent borders (60 points), "straight"
+// the same as they are drawn (4 points).
 func BenchmarkFence(b *testing.B) {
 	for _, shape := range []struct {
 		name  string
 		areas []Area
 	}{
-		{"road", crooked(street(b), 15)},
-		{"straight", street(b)},
+		{"street", street(b)},
+		{"crooked", crooked(town(b), 15)},
+		{"straight", town(b)},
 	} {
 		f := build(b, shape.areas...)
 		box := shape.areas[0].Shape.Bound()

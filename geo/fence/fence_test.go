@@ -15,10 +15,15 @@ import (
 	"pgregory.net/rapid"
 )
 
-// street reads the 133 grids of the test town.
-func street(t testing.TB) []Area {
+// town reads the 133 grids of the test town: quadrilaterals.
+func town(t testing.TB) []Area { return read(t, "testdata/beijing-grids.geojson") }
+
+// street reads the 133 grids of the demo street: their borders are real roads.
+func street(t testing.TB) []Area { return read(t, "../../fixtures/street/grids.geojson") }
+
+func read(t testing.TB, name string) []Area {
 	t.Helper()
-	raw, err := os.ReadFile("testdata/beijing-grids.geojson")
+	raw, err := os.ReadFile(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,9 +31,18 @@ func street(t testing.TB) []Area {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if len(fc.Features) != 133 {
+		t.Fatalf("%s has %d grids, want 133", name, len(fc.Features))
+	}
 	var areas []Area
 	for i, feature := range fc.Features {
-		shape := orb.MultiPolygon{feature.Geometry.(orb.Polygon)}
+		var shape orb.MultiPolygon
+		switch g := feature.Geometry.(type) {
+		case orb.Polygon:
+			shape = orb.MultiPolygon{g}
+		case orb.MultiPolygon:
+			shape = g
+		}
 		areas = append(areas, Area{ID: int64(i + 1), Version: 1, Code: feature.Properties.MustString("code"), Shape: shape})
 	}
 	return areas
@@ -292,15 +306,22 @@ func hardPoints(areas []Area, visit func(orb.Point)) {
 
 func TestLocateEqualsAskingEveryArea(t *testing.T) {
 	for when, areas := range map[string][]Area{
-		"as drawn":    street(t),
-		"along roads": crooked(street(t), 15),
-		"very long":   crooked(street(t), 120),
+		"the demo street":    street(t),
+		"the test town":      town(t),
+		"with 60 points":     crooked(town(t), 15),
+		"with 480 points":    crooked(town(t), 120),
+		"two towns and more": append(append(street(t), crooked(town(t), 3)...), street(t)...),
 	} {
 		f := build(t, areas...)
+		box := areas[0].Shape.Bound()
+		for _, area := range areas[:133] {
+			box = box.Union(area.Shape.Bound())
+		}
+		box = box.Pad(0.005)
 		hardPoints(areas, func(p orb.Point) { agree(t, f, p) })
 		random := rand.New(rand.NewPCG(3, 4))
 		for range 50_000 {
-			p := orb.Point{116.28 + 0.08*random.Float64(), 39.96 + 0.08*random.Float64()}
+			p := orb.Point{box.Min[0] + (box.Max[0]-box.Min[0])*random.Float64(), box.Min[1] + (box.Max[1]-box.Min[1])*random.Float64()}
 			agree(t, f, p)
 			agree(t, f, orb.Point{math.Round(p[0]*1e4) / 1e4, math.Round(p[1]*1e4) / 1e4})
 		}
@@ -411,7 +432,7 @@ func TestDistanceToBorder(t *testing.T) {
 }
 
 func TestLocateDoesNotAllocate(t *testing.T) {
-	areas := crooked(street(t), 15)
+	areas := crooked(town(t), 15)
 	f := build(t, areas...)
 	p, onBorder := orb.Point{116.31, 40}, areas[40].Shape[0][0][2]
 	if n := testing.AllocsPerRun(100, func() { f.Locate(p); f.Locate(onBorder) }); n != 0 {
