@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/paulmach/orb"
 
 	"github.com/gridward/gridward/server/wire"
@@ -58,9 +57,9 @@ type Mark struct {
 
 // Cursor is how far a screen has heard a region's journal.
 type Cursor struct {
-	Region int64     `json:"region"`
-	Epoch  uuid.UUID `json:"epoch"`
-	After  int64     `json:"after"`
+	Region int64  `json:"region"`
+	Epoch  string `json:"epoch"`
+	After  int64  `json:"after"`
 }
 
 // ScreenStats count what a screen was told.
@@ -291,11 +290,11 @@ func (s *Screen) frame(msg []byte, now time.Time) {
 // text takes a JSON message.
 func (s *Screen) text(msg []byte) error {
 	var head struct {
-		Type   string    `json:"type"`
-		Region int64     `json:"region"`
-		Seq    int64     `json:"seq"`
-		To     int64     `json:"to"`
-		Epoch  uuid.UUID `json:"epoch"`
+		Type   string `json:"type"`
+		Region int64  `json:"region"`
+		Seq    int64  `json:"seq"`
+		To     int64  `json:"to"`
+		Epoch  string `json:"epoch"`
 	}
 	if err := json.Unmarshal(msg, &head); err != nil {
 		return fmt.Errorf("the server's text is no JSON: %w", err)
@@ -307,9 +306,9 @@ func (s *Screen) text(msg []byte) error {
 	case "welcome":
 		var in struct {
 			Regions []struct {
-				Region int64     `json:"region"`
-				Epoch  uuid.UUID `json:"epoch"`
-				Seq    int64     `json:"seq"`
+				Region int64  `json:"region"`
+				Epoch  string `json:"epoch"`
+				Seq    int64  `json:"seq"`
 			} `json:"regions"`
 		}
 		if err := json.Unmarshal(msg, &in); err != nil {
