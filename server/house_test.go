@@ -54,7 +54,7 @@ var owners = []struct {
 	{"golang.org/x/sync/...", "*", "errgroup: goroutines with somebody who waits"},
 	{"github.com/uber/h3-go/v4", "geo/hexgrid", "lon/lat order and errors in one place"},
 	{"github.com/jackc/pgx/v5/...", "server/postgres server/pgtest", "all SQL in one room"},
-	{"github.com/jackc/pgx/v5", "server/desk server/ingest server/deadline server/timekeeper server/signin server", "pgx.Tx, to name the transaction they run in"},
+	{"github.com/jackc/pgx/v5", "server/desk server/ingest server/deadline server/timekeeper server/signin server/api server", "pgx.Tx, to name the transaction they run in"},
 	{"github.com/pressly/goose/v3", "server/postgres", "migrations"},
 	{"github.com/riverqueue/river/...", "server/deadline server/timekeeper", "jobs: one room sets them, one rings"},
 	{"github.com/riverqueue/river/riverdriver/...", "server/postgres", "river's tables are migrated with ours"},
