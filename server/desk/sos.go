@@ -92,6 +92,9 @@ func (d *Desk) OpenSOS(ctx context.Context, call SOSCall) (postgres.SOS, error) 
 			if err == nil && !ok {
 				open, err = postgres.SOSByID(ctx, tx, call.ID, false)
 			}
+			if err == nil && open.Worker != call.Worker {
+				err = fault.New(fault.Conflict, "这个求助编号已被其他人使用")
+			}
 			out = open
 			return err
 		}

@@ -207,3 +207,18 @@ func ListAccounts(ctx context.Context, q Querier, scope []string, after int64, l
 	}
 	return list, nil
 }
+
+const sqlOrgPath = `SELECT path FROM org WHERE id = $1 AND valid_to IS NULL`
+
+// OrgPlace returns the path of a living organisation.
+func OrgPlace(ctx context.Context, q Querier, id int64) (string, error) {
+	var path string
+	err := q.QueryRow(ctx, sqlOrgPath, id).Scan(&path)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", fault.New(fault.Missing, "没有这个组织机构")
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the organisation: %w", err)
+	}
+	return path, nil
+}

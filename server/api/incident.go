@@ -1,0 +1,239 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/paulmach/orb"
+
+	"github.com/gridward/gridward/server/access"
+	"github.com/gridward/gridward/server/fault"
+	"github.com/gridward/gridward/server/incident"
+	"github.com/gridward/gridward/server/journal"
+	"github.com/gridward/gridward/server/postgres"
+)
+
+type incidentList struct {
+	Incidents []incident.Incident `json:"incidents"`
+	Next      string              `json:"next,omitempty"`
+	Total     int64               `json:"total"`
+}
+
+func (l incidentList) table() ([]string, [][]string) {
+	rows := make([][]string, len(l.Incidents))
+	for i, n := range l.Incidents {
+		lon, lat := "", ""
+		if n.Point != nil {
+			lon, lat = strconv.FormatFloat(n.Point[0], 'f', 6, 64), strconv.FormatFloat(n.Point[1], 'f', 6, 64)
+		}
+		rows[i] = []string{n.CaseNo, localTime(n.ReportedAt), n.Title, n.Category, string(n.Urgency), string(n.State), incident.Sources()[n.Source], n.OrgName, n.GridName, n.Address, lon, lat, n.ReporterName, n.Description}
+	}
+	return []string{"案号", "上报时间", "标题", "类别", "紧急程度", "状态", "来源", "社区(村)", "网格", "地址", "经度", "纬度", "上报人", "描述"}, rows
+}
+
+type incidentQuery struct {
+	Paging
+	State    string    `query:"state"`
+	Urgency  string    `query:"urgency" enum:"critical,urgent,normal,notice,"`
+	Category string    `query:"category"`
+	Org      int64     `query:"org"`
+	Grid     int64     `query:"grid"`
+	From     time.Time `query:"from"`
+	To       time.Time `query:"to"`
+	Q        string    `query:"q" maxLength:"60"`
+}
+
+type incidentCursor struct {
+	At time.Time
+	ID uuid.UUID
+}
+
+type incidentReply struct {
+	Status int
+	Body   incident.Incident
+}
+
+type incidentDetail struct {
+	incident.Incident
+	Journal []journal.Entry `json:"journal"`
+	Nearest []nearWorker    `json:"nearest"`
+}
+
+// shown is the incident as this caller may read it.
+func shown(who access.Session, inc incident.Incident) incident.Incident {
+	mine := inc.ReporterAccount != nil && who.Account != 0 && *inc.ReporterAccount == who.Account
+	if who.MaskFor(inc.OrgPath) == access.MaskPeople && !mine {
+		return inc.Masked()
+	}
+	return inc
+}
+
+func (a *API) incidentRoutes() {
+	route(a, http.MethodGet, "/incidents", "List incidents, newest first", power(access.SeeMap), func(ctx context.Context, who access.Session, in *incidentQuery) (*struct {
+		ListHead
+		Body incidentList
+	}, error) {
+		f := postgres.IncidentFilter{
+			Scope: who.Scope(access.SeeMap), Mine: who.Account, State: in.State, Urgency: in.Urgency, Category: in.Category,
+			Org: some(in.Org), Grid: some(in.Grid), From: instant(in.From), To: instant(in.To), Query: in.Q, Limit: in.rows(),
+		}
+		var at incidentCursor
+		if ok, err := in.read(&at); err != nil {
+			return nil, err
+		} else if ok {
+			f.BeforeAt, f.BeforeID = &at.At, &at.ID
+		}
+		list, err := postgres.ListIncidents(ctx, a.DB.Pool, f)
+		if err != nil {
+			return nil, err
+		}
+		total, err := postgres.CountIncidents(ctx, a.DB.Pool, f)
+		if err != nil {
+			return nil, err
+		}
+		if in.csv() {
+			if err := a.audit(ctx, a.DB.Pool, who, "incidents.exported", "", map[string]any{"rows": len(list)}); err != nil {
+				return nil, err
+			}
+		}
+		list, next := cut(in.Paging, list, func(i incident.Incident) any { return incidentCursor{i.ReportedAt, i.ID} })
+		for i := range list {
+			list[i] = shown(who, list[i])
+		}
+		return &struct {
+			ListHead
+			Body incidentList
+		}{head(in.Paging, "incidents", a.Clock()), incidentList{list, next, total}}, nil
+	})
+
+	route(a, http.MethodPost, "/incidents", "Report an incident; the same client_id again answers 200 with the same incident", power(access.Report),
+		func(ctx context.Context, who access.Session, in *struct {
+			Body struct {
+				ClientID    string           `json:"client_id,omitempty" maxLength:"64"`
+				Title       string           `json:"title"`
+				Category    string           `json:"category,omitempty"`
+				Description string           `json:"description,omitempty"`
+				Urgency     incident.Urgency `json:"urgency,omitempty"`
+				Source      string           `json:"source,omitempty"`
+				Point       *orb.Point       `json:"point,omitempty" doc:"[longitude, latitude]"`
+				Accuracy    *float32         `json:"accuracy,omitempty"`
+				Address     string           `json:"address,omitempty"`
+				CRS         string           `json:"crs,omitempty" enum:"wgs84,gcj02,bd09," doc:"what point is in; wgs84 unless told"`
+				Photos      []uuid.UUID      `json:"photos,omitempty"`
+				OccurredAt  *time.Time       `json:"occurred_at,omitempty"`
+				Drill       bool             `json:"drill,omitempty"`
+			}
+		}) (*incidentReply, error) {
+			b := in.Body
+			point, err := a.toWGS84(b.CRS, b.Point)
+			if err != nil {
+				return nil, err
+			}
+			inc, created, err := a.Desk.Report(ctx, who.Principal, incident.Draft{
+				ClientID: b.ClientID, Title: b.Title, Category: b.Category, Description: b.Description, Urgency: b.Urgency, Source: b.Source,
+				Point: point, Accuracy: b.Accuracy, Address: b.Address, SrcCRS: b.CRS, OccurredAt: b.OccurredAt, Drill: b.Drill, Photos: b.Photos,
+			})
+			if err != nil {
+				return nil, err
+			}
+			status := http.StatusOK
+			if created {
+				status = http.StatusCreated
+			}
+			return &incidentReply{status, shown(who, inc)}, nil
+		})
+
+	route(a, http.MethodGet, "/incidents/{id}", "One incident with its record and the workers nearest to it", settled, func(ctx context.Context, who access.Session, in *struct {
+		ID uuid.UUID `path:"id"`
+	}) (*struct{ Body incidentDetail }, error) {
+		scope := who.Scope(access.SeeMap)
+		if err := a.mayReadIncident(ctx, who, in.ID); err != nil {
+			return nil, err
+		}
+		inc, err := postgres.IncidentByID(ctx, a.DB.Pool, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		entries, err := postgres.ReadJournalOf(ctx, a.DB.Pool, in.ID.String(), 200)
+		if err != nil {
+			return nil, err
+		}
+		if who.MaskFor(inc.OrgPath) == access.MaskPeople {
+			for i := range entries {
+				entries[i] = incident.MaskEntry(entries[i])
+			}
+		}
+		out := incidentDetail{Incident: shown(who, inc), Journal: entries, Nearest: []nearWorker{}}
+		if inc.Point != nil && len(scope) > 0 {
+			if out.Nearest, err = a.nearest(ctx, who, *inc.Point, 5); err != nil {
+				return nil, err
+			}
+		}
+		return &struct{ Body incidentDetail }{out}, nil
+	})
+
+	route(a, http.MethodGet, "/categories", "The catalogue of incident categories", signedIn, func(ctx context.Context, _ access.Session, _ *nothing) (*struct {
+		Body struct {
+			Categories []postgres.Category `json:"categories"`
+			Sources    map[string]string   `json:"sources"`
+		}
+	}, error) {
+		list, err := postgres.Categories(ctx, a.DB.Pool)
+		if err != nil {
+			return nil, err
+		}
+		out := &struct {
+			Body struct {
+				Categories []postgres.Category `json:"categories"`
+				Sources    map[string]string   `json:"sources"`
+			}
+		}{}
+		out.Body.Categories, out.Body.Sources = list, incident.Sources()
+		return out, nil
+	})
+}
+
+// mayReadIncident is a fault of kind Missing when the incident lies outside
+// the caller's scope and the caller did not report it.
+func (a *API) mayReadIncident(ctx context.Context, who access.Session, id uuid.UUID) error {
+	ok, err := postgres.IncidentVisible(ctx, a.DB.Pool, id, who.Scope(access.SeeMap), who.Account)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return fault.New(fault.Missing, "没有这个事件，或者不在您的管辖范围")
+	}
+	return nil
+}
+
+// toWGS84 converts a point once, at the door.
+func (a *API) toWGS84(crs string, p *orb.Point) (*orb.Point, error) {
+	if p == nil || crs == "" || crs == "wgs84" {
+		return p, nil
+	}
+	out, err := a.WGS84(crs, *p)
+	if err != nil {
+		f := fault.Because(err, fault.Invalid, "坐标无法转换")
+		f.Fields = map[string]string{"point": f.Public}
+		return nil, f
+	}
+	return &out, nil
+}
+
+// some is nil for zero: a filter that was not given.
+func some(n int64) *int64 {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+func instant(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}

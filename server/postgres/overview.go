@@ -1,0 +1,87 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// DutyNow is somebody on duty: an open session, or a shift that holds now.
+type DutyNow struct {
+	Worker    int64
+	OrgPath   string // for whom: decides who sees the worker
+	Session   *uuid.UUID
+	Purpose   string
+	StartedAt time.Time
+}
+
+const sqlDutyNow = `
+SELECT d.worker_id AS worker, o.path AS org_path, d.id AS session, d.purpose, d.started_at
+FROM duty_session d JOIN org o ON o.id = d.org_id WHERE d.ended_at IS NULL
+UNION ALL
+SELECT s.worker_id, o.path, NULL, '', s.starts_at
+FROM shift s JOIN org o ON o.id = s.org_id JOIN worker w ON w.id = s.worker_id
+WHERE s.starts_at <= $1 AND s.ends_at > $1
+  AND EXISTS (SELECT FROM device x WHERE x.worker_id = s.worker_id AND x.duty = 'schedule' AND x.status = 'active')
+ORDER BY 1, 3 NULLS LAST`
+
+// OnDutyNow returns everybody on duty, sessions before shifts.
+func OnDutyNow(ctx context.Context, q Querier, now time.Time) ([]DutyNow, error) {
+	rows, err := q.Query(ctx, sqlDutyNow, now)
+	if err != nil {
+		return nil, fmt.Errorf("read who is on duty: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[DutyNow])
+	if err != nil {
+		return nil, fmt.Errorf("read who is on duty: %w", err)
+	}
+	return list, nil
+}
+
+// CaseCount is how many incidents of one kind there are on one piece of ground.
+type CaseCount struct {
+	OrgPath  string
+	Org      int64
+	Grid     int64
+	Urgency  string
+	Category string
+	Hour     int // of today in the business zone, -1 before today
+	Open     bool
+	N        int
+}
+
+const sqlCaseCounts = `
+SELECT o.path AS org_path, o.id AS org, COALESCE(i.grid_id, 0) AS grid, i.urgency, i.category,
+  CASE WHEN i.reported_at >= $1 THEN LEAST(23, floor(extract(epoch FROM i.reported_at - $1) / 3600))::integer ELSE -1 END AS hour,
+  i.state NOT IN ('closed', 'archived', 'rejected', 'void', 'merged') AS open, count(*)::integer AS n
+FROM incident i JOIN org o ON o.id = i.org_id
+WHERE (i.reported_at >= $1 OR i.state NOT IN ('closed', 'archived', 'rejected', 'void', 'merged')) AND NOT i.drill
+GROUP BY 1, 2, 3, 4, 5, 6, 7`
+
+// CaseCounts counts today's incidents and those still open, drills apart, over
+// every organisation: one reading serves every screen's scope.
+func CaseCounts(ctx context.Context, q Querier, today time.Time) ([]CaseCount, error) {
+	rows, err := q.Query(ctx, sqlCaseCounts, today)
+	if err != nil {
+		return nil, fmt.Errorf("count the incidents: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[CaseCount])
+	if err != nil {
+		return nil, fmt.Errorf("count the incidents: %w", err)
+	}
+	return list, nil
+}
+
+const sqlGridSince = `SELECT valid_from FROM grid_version WHERE grid_id = $1 AND valid_to IS NULL`
+
+// GridSince returns since when the grid has had its present shape.
+func GridSince(ctx context.Context, q Querier, grid int64) (time.Time, error) {
+	var at time.Time
+	if err := q.QueryRow(ctx, sqlGridSince, grid).Scan(&at); err != nil {
+		return at, fmt.Errorf("date the grid: %w", err)
+	}
+	return at, nil
+}

@@ -1,0 +1,203 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+)
+
+// WorkerDevice is a device in a worker's details.
+type WorkerDevice struct {
+	ID       int64      `json:"id"`
+	Name     string     `json:"name"`
+	Protocol string     `json:"protocol"`
+	At       *time.Time `json:"at,omitempty"`
+}
+
+const sqlWorkerDevices = `
+SELECT d.id, CASE WHEN d.name = '' THEN d.ident ELSE d.name END AS name, d.protocol, s.at
+FROM device d LEFT JOIN device_seen s ON s.device_id = d.id WHERE d.worker_id = $1 AND d.status = 'active' ORDER BY d.priority DESC, d.id`
+
+// WorkerDevices lists a worker's devices in use.
+func WorkerDevices(ctx context.Context, q Querier, worker int64) ([]WorkerDevice, error) {
+	rows, err := q.Query(ctx, sqlWorkerDevices, worker)
+	if err != nil {
+		return nil, fmt.Errorf("list a worker's devices: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[WorkerDevice])
+	if err != nil {
+		return nil, fmt.Errorf("list a worker's devices: %w", err)
+	}
+	return list, nil
+}
+
+// Track is a worker's day: columns of equal length, as a chart reads them.
+type Track struct {
+	At       []int64    `json:"at" doc:"Unix milliseconds"`
+	Lon      []float64  `json:"lon"`
+	Lat      []float64  `json:"lat"`
+	Speed    []*float32 `json:"speed"`
+	Accuracy []*float32 `json:"accuracy"`
+	Flags    []int32    `json:"flags"`
+	Grid     []*int64   `json:"grid"`
+}
+
+const sqlTrack = `
+SELECT (extract(epoch FROM f.at) * 1000)::bigint, ST_X(f.geom), ST_Y(f.geom), f.speed, f.accuracy, f.flags, f.grid_id
+FROM fix f LEFT JOIN duty_session d ON d.id = f.session_id
+WHERE f.region_id = $1 AND f.worker_id = $2 AND f.at >= $3 AND f.at < $4
+  AND ($6 OR (SELECT o.path FROM org o WHERE o.id = COALESCE(d.org_id, (SELECT w.org_id FROM worker w WHERE w.id = f.worker_id))) LIKE ANY ($5))
+ORDER BY f.at LIMIT 50000`
+
+// ReadTrack returns a worker's fixes of [from, to), implausible ones too: their
+// flags say so. A fix recorded on duty for an organisation outside the scope is
+// left out, unless all is set (the worker's own view).
+func ReadTrack(ctx context.Context, q Querier, region, worker int64, from, to time.Time, scope []string, all bool) (Track, error) {
+	t := Track{At: []int64{}, Lon: []float64{}, Lat: []float64{}, Speed: []*float32{}, Accuracy: []*float32{}, Flags: []int32{}, Grid: []*int64{}}
+	rows, err := q.Query(ctx, sqlTrack, region, worker, from, to, Under(scope), all)
+	if err != nil {
+		return t, fmt.Errorf("read the track: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var (
+			at              int64
+			lon, lat        float64
+			speed, accuracy *float32
+			flags           int32
+			grid            *int64
+		)
+		if err := rows.Scan(&at, &lon, &lat, &speed, &accuracy, &flags, &grid); err != nil {
+			return t, fmt.Errorf("read the track: %w", err)
+		}
+		t.At, t.Lon, t.Lat = append(t.At, at), append(t.Lon, lon), append(t.Lat, lat)
+		t.Speed, t.Accuracy, t.Flags, t.Grid = append(t.Speed, speed), append(t.Accuracy, accuracy), append(t.Flags, flags), append(t.Grid, grid)
+	}
+	if err := rows.Err(); err != nil {
+		return t, fmt.Errorf("read the track: %w", err)
+	}
+	return t, nil
+}
+
+// DayPresence is an interval in a grid.
+type DayPresence struct {
+	Grid      int64      `json:"grid"`
+	Name      string     `json:"name"`
+	EnteredAt time.Time  `json:"entered_at"`
+	LeftAt    *time.Time `json:"left_at"`
+}
+
+const sqlDayPresences = `
+SELECT p.grid_id AS grid, v.name, p.entered_at, p.left_at
+FROM grid_presence p JOIN grid_version v ON v.grid_id = p.grid_id AND v.version = p.grid_version JOIN grid g ON g.id = p.grid_id JOIN org o ON o.id = g.org_id
+WHERE p.region_id = $1 AND p.worker_id = $2 AND p.entered_at < $4 AND COALESCE(p.left_at, p.last_at) >= $3 AND ($6 OR o.path LIKE ANY ($5))
+ORDER BY p.entered_at`
+
+// DayPresences returns the intervals in grids that touch [from, to).
+func DayPresences(ctx context.Context, q Querier, region, worker int64, from, to time.Time, scope []string, all bool) ([]DayPresence, error) {
+	rows, err := q.Query(ctx, sqlDayPresences, region, worker, from, to, Under(scope), all)
+	if err != nil {
+		return nil, fmt.Errorf("read the presences: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[DayPresence])
+	if err != nil {
+		return nil, fmt.Errorf("read the presences: %w", err)
+	}
+	return list, nil
+}
+
+// DaySession is a duty session of a day.
+type DaySession struct {
+	ID         uuid.UUID  `json:"id"`
+	Purpose    string     `json:"purpose"`
+	StartedAt  time.Time  `json:"started_at"`
+	EndedAt    *time.Time `json:"ended_at"`
+	AutoClosed bool       `json:"auto_closed"`
+}
+
+const sqlDaySessions = `
+SELECT d.id, d.purpose, d.started_at, d.ended_at, d.auto_closed FROM duty_session d JOIN org o ON o.id = d.org_id
+WHERE d.worker_id = $1 AND d.started_at < $3 AND COALESCE(d.ended_at, 'infinity') >= $2 AND ($5 OR o.path LIKE ANY ($4)) ORDER BY d.started_at`
+
+// DaySessions returns the duty sessions that touch [from, to).
+func DaySessions(ctx context.Context, q Querier, worker int64, from, to time.Time, scope []string, all bool) ([]DaySession, error) {
+	rows, err := q.Query(ctx, sqlDaySessions, worker, from, to, Under(scope), all)
+	if err != nil {
+		return nil, fmt.Errorf("read the sessions: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[DaySession])
+	if err != nil {
+		return nil, fmt.Errorf("read the sessions: %w", err)
+	}
+	return list, nil
+}
+
+// MyDuty is what a worker is told about being tracked.
+type MyDuty struct {
+	Session      *DaySession `json:"session"`
+	Shift        *MyShift    `json:"shift"`
+	LastFix      *MyLastFix  `json:"last_fix"`
+	StoredToday  int64       `json:"stored_today"`
+	ScheduledToo bool        `json:"-"` // a device of the worker's is also covered by shifts
+}
+
+// MyShift is the shift that holds now, or the next one of the day.
+type MyShift struct {
+	StartsAt time.Time `json:"starts_at"`
+	EndsAt   time.Time `json:"ends_at"`
+}
+
+// MyLastFix is the newest fix that is stored.
+type MyLastFix struct {
+	At       time.Time `json:"at"`
+	Accuracy *float32  `json:"accuracy"`
+}
+
+const sqlMySession = `
+SELECT id, purpose, started_at, ended_at, auto_closed FROM duty_session WHERE worker_id = $1 AND ended_at IS NULL ORDER BY started_at DESC LIMIT 1`
+
+const sqlMyShift = `SELECT starts_at, ends_at FROM shift WHERE worker_id = $1 AND ends_at > $2 AND starts_at < $2 + interval '16 hours' ORDER BY starts_at LIMIT 1`
+
+const sqlMyLast = `SELECT at, accuracy FROM last_fix WHERE region_id = $1 AND worker_id = $2`
+
+const sqlMyStored = `SELECT count(*) FROM fix WHERE region_id = $1 AND worker_id = $2 AND at >= $3 AND at < $3 + interval '1 day'`
+
+const sqlMyScheduled = `SELECT EXISTS (SELECT FROM device WHERE worker_id = $1 AND status = 'active' AND duty = 'schedule')`
+
+// DutyOf tells a worker whether and how they are tracked.
+func DutyOf(ctx context.Context, q Querier, region, worker int64, today, now time.Time) (MyDuty, error) {
+	var d MyDuty
+	fail := func(err error) (MyDuty, error) { return d, fmt.Errorf("read the worker's duty: %w", err) }
+	var s DaySession
+	switch err := q.QueryRow(ctx, sqlMySession, worker).Scan(&s.ID, &s.Purpose, &s.StartedAt, &s.EndedAt, &s.AutoClosed); {
+	case err == nil:
+		d.Session = &s
+	case !errors.Is(err, pgx.ErrNoRows):
+		return fail(err)
+	}
+	var shift MyShift
+	switch err := q.QueryRow(ctx, sqlMyShift, worker, now).Scan(&shift.StartsAt, &shift.EndsAt); {
+	case err == nil:
+		d.Shift = &shift
+	case !errors.Is(err, pgx.ErrNoRows):
+		return fail(err)
+	}
+	var last MyLastFix
+	switch err := q.QueryRow(ctx, sqlMyLast, region, worker).Scan(&last.At, &last.Accuracy); {
+	case err == nil:
+		d.LastFix = &last
+	case !errors.Is(err, pgx.ErrNoRows):
+		return fail(err)
+	}
+	if err := q.QueryRow(ctx, sqlMyStored, region, worker, today).Scan(&d.StoredToday); err != nil {
+		return fail(err)
+	}
+	if err := q.QueryRow(ctx, sqlMyScheduled, worker).Scan(&d.ScheduledToo); err != nil {
+		return fail(err)
+	}
+	return d, nil
+}
