@@ -67,7 +67,11 @@ func NewCrowd(door *Door, ground *Ground, phones []Phone, o Options) *Crowd {
 	c := &Crowd{door: door, o: o, work: make(chan *phone, len(phones))}
 	for i, p := range phones {
 		seed := o.Seed*1_000_003 + uint64(i)
-		c.phones = append(c.phones, &phone{Phone: p, walker: ground.NewWalker(p.Block, p.Vehicle, seed), rng: rand.New(rand.NewPCG(seed, 77))})
+		walker := ground.NewWalker(p.Block, p.Vehicle, seed)
+		if p.Block == "" && p.Start != (orb.Point{}) {
+			walker = ground.NewWalkerAt(p.Start, p.Vehicle, seed)
+		}
+		c.phones = append(c.phones, &phone{Phone: p, walker: walker, rng: rand.New(rand.NewPCG(seed, 77))})
 	}
 	return c
 }

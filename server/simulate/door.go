@@ -3,6 +3,7 @@ package simulate
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,9 +56,11 @@ type Door struct {
 }
 
 // NewDoor prepares to talk to the server at base, with at most conns
-// connections, all kept open.
-func NewDoor(base string, conns int) *Door {
+// connections, all kept open. trust may be nil: then the machine's own
+// certificates count.
+func NewDoor(base string, conns int, trust *tls.Config) *Door {
 	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = trust
 	t.MaxConnsPerHost, t.MaxIdleConns, t.MaxIdleConnsPerHost = conns, conns, conns
 	t.DialContext = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
 	return NewDoorVia(base, t)

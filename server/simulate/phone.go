@@ -15,8 +15,9 @@ import (
 type Phone struct {
 	Ident    string
 	Token    string
-	Protocol string // native, osmand or owntracks
-	Block    string // code of the grid its worker keeps to; "" = goes anywhere
+	Protocol string    // native, osmand or owntracks
+	Block    string    // code of the grid its worker keeps to; "" = goes anywhere
+	Start    orb.Point // where a worker without a block begins; zero = anywhere
 	Vehicle  bool
 	OnDuty   bool // a duty session that covers it is open already: it starts and ends none
 }

@@ -78,7 +78,34 @@ func (g *Ground) NewWalker(code string, car bool, seed uint64) *Walker {
 		w.home = &g.homes[i]
 		w.from = w.home.nodes[rng.IntN(len(w.home.nodes))]
 	}
-	w.to = w.from
+	w.settle()
+	return w
+}
+
+// NewWalkerAt puts a walker on the street nearest to a place; the block there,
+// if there is one, is its home.
+func (g *Ground) NewWalkerAt(p orb.Point, car bool, seed uint64) *Walker {
+	w := g.NewWalker("", car, seed)
+	at, best := g.flat(p), math.Inf(1)
+	for _, n := range w.roads.usable {
+		if d := w.roads.nodes[n].sub(at).length(); d < best {
+			best, w.from = d, n
+		}
+	}
+	for i := range g.homes {
+		if !car && g.homes[i].far[w.from] == 0 {
+			w.home = &g.homes[i]
+			break
+		}
+	}
+	w.settle()
+	return w
+}
+
+// settle is a walker's first moment at the node from.
+func (w *Walker) settle() {
+	rng := w.rng
+	w.to, w.busy = w.from, walking
 	w.turn()
 	w.along = rng.Float64() * w.length()
 	w.speed = w.wish() * rng.Float64()
@@ -87,7 +114,6 @@ func (g *Ground) NewWalker(code string, car bool, seed uint64) *Walker {
 	for range 30 { // the chip has been on for a while
 		w.drift.step(1, w.sigma, rng)
 	}
-	return w
 }
 
 func (w *Walker) length() float64 { return w.roads.nodes[w.to].sub(w.roads.nodes[w.from]).length() }
