@@ -145,11 +145,16 @@ func route[I, O any](a *API, method, path, summary string, n need, handle func(c
 		change(&op)
 	}
 	a.routes = append(a.routes, Route{method, op.Path, n.word})
-	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
-		who, err := a.admit(ctx, n)
-		if err != nil {
-			return nil, a.problem(ctx, err)
+	op.Middlewares = append(op.Middlewares, func(ctx huma.Context, next func(huma.Context)) {
+		if _, err := a.admit(ctx.Context(), n); err != nil { // before a byte of the body is read
+			_, w := humago.Unwrap(ctx)
+			a.refuse(ctx.Context(), w, err)
+			return
 		}
+		next(ctx)
+	})
+	huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+		who, _ := access.From(ctx)
 		out, err := handle(ctx, who, in)
 		if err != nil {
 			return nil, a.problem(ctx, err)

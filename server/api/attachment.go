@@ -74,17 +74,9 @@ func (a *API) serveAttachment(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		err = a.sendAttachment(ctx, w, r, who)
 	}
-	if err == nil {
-		return
+	if err != nil {
+		a.refuse(ctx, w, err)
 	}
-	p, ok := a.problem(ctx, err).(*problem)
-	if !ok {
-		return
-	}
-	for k, v := range p.header {
-		w.Header()[k] = v
-	}
-	writeProblem(w, p)
 }
 
 func (a *API) sendAttachment(ctx context.Context, w http.ResponseWriter, r *http.Request, who access.Session) error {

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strings"
@@ -109,6 +110,7 @@ func (a *API) deviceRoutes() {
 			}
 			return nil, err
 		}
+		b.CRS, b.Duty, b.IntervalS = cmp.Or(b.CRS, "wgs84"), cmp.Or(b.Duty, "session"), cmp.Or(b.IntervalS, 30)
 		var out deviceMade
 		var id int64
 		err = a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {

@@ -110,8 +110,15 @@ func operationID(method, path string) string {
 	return strings.Trim(id, "-")
 }
 
-// writeProblem answers outside huma.
-func writeProblem(w http.ResponseWriter, p *problem) {
+// refuse answers outside huma's own writing.
+func (a *API) refuse(ctx context.Context, w http.ResponseWriter, err error) {
+	var p *problem
+	if !errors.As(a.problem(ctx, err), &p) {
+		return
+	}
+	for k, v := range p.header {
+		w.Header()[k] = v
+	}
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p)

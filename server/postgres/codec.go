@@ -45,7 +45,9 @@ func (geometryCodec) FormatSupported(format int16) bool {
 func (geometryCodec) PreferredFormat() int16 { return pgtype.BinaryFormatCode }
 
 func (geometryCodec) PlanEncode(_ *pgtype.Map, _ uint32, format int16, value any) pgtype.EncodePlan {
-	if _, ok := value.(orb.Geometry); !ok {
+	switch value.(type) {
+	case orb.Point, orb.LineString, orb.MultiLineString, orb.Polygon, orb.MultiPolygon:
+	default: // a pointer to one is a Geometry too, but pgx must take it apart: it may be nil
 		return nil
 	}
 	if format == pgtype.BinaryFormatCode {
