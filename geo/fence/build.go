@@ -13,6 +13,9 @@ const (
 	leastSquares   = 1 << 10 //
 	mostSquares    = 1 << 22 // 16 MiB
 	margin         = 1e-3    // of a square: how far beyond itself a square looks for edges
+	crowded        = 8       // edges in a square that are worth a raster of their own
+	squaresPerEdge = 32      // in such a raster
+	deepest        = 3       // rasters within rasters; a vertex of many areas is crowded at any size
 
 	// A determinant of two products of differences of doubles is wrong by at most
 	// 3·2⁻⁵³ of the sum of the products' sizes; this is a generous multiple of it.
@@ -29,11 +32,17 @@ type segment struct {
 // builder is what build needs only while it builds.
 type builder struct {
 	*Fence
-	lon, lat float64 // the sides of a square in degrees
 	segments []segment
 	xs       map[float64]bool // longitudes of vertices
 	coarse   [][]int32        // areas by bounding box, on a coarse raster
 	near     []bool           // scratch: areas with an edge in this square
+}
+
+// grid is a raster under construction.
+type grid struct {
+	raster
+	lon, lat float64 // the sides of a square in degrees
+	depth    int
 }
 
 // coarseSide is the number of columns and of rows of the coarse raster.
@@ -45,18 +54,32 @@ func (f *Fence) build() {
 	if len(b.segments) == 0 {
 		return
 	}
-	b.raster()
+	box := orb.Bound{Min: b.segments[0].a, Max: b.segments[0].a}
+	all := make([]int32, len(b.segments))
+	for i, s := range b.segments {
+		box = box.Extend(s.a).Extend(s.b)
+		all[i] = int32(i)
+	}
+	top := cut(box, min(max(squaresPerArea*len(b.areas), 4*len(b.segments), leastSquares), mostSquares))
+	top.pad()
+	b.top = top.raster
 	b.index()
-	byRow := b.spread()
-	f.squares = make([]int32, f.columns*f.rows)
-	for row := range f.rows {
+	b.fill(&top, all)
+}
+
+// fill prepares all squares of a raster that these segments cross.
+func (b *builder) fill(g *grid, segments []int32) {
+	b.squares = append(b.squares, make([]int32, g.columns*g.rows)...)
+	byRow := b.spread(g, segments)
+	for row := range g.rows {
 		hits := byRow[row]
-		for column := range f.columns {
+		for column := range g.columns {
 			n := 0
 			for n < len(hits) && hits[n].column == int32(column) {
 				n++
 			}
-			f.squares[row*f.columns+column] = b.square(column, row, hits[:n])
+			value := b.square(g, column, row, hits[:n])
+			b.squares[g.first+row*g.columns+column] = value
 			hits = hits[n:]
 		}
 	}
@@ -90,42 +113,49 @@ func (b *builder) collect() {
 	}
 }
 
-// raster chooses the squares.
-func (b *builder) raster() {
-	box := orb.Bound{Min: b.segments[0].a, Max: b.segments[0].a}
-	for _, s := range b.segments {
-		box = box.Extend(s.a).Extend(s.b)
-	}
+// cut cuts a box into about so many squares.
+func cut(box orb.Bound, squares int) grid {
 	const least = 1e-7 // degrees: keeps the squares of a degenerate territory far above rounding
 	width, height := max(box.Max[0]-box.Min[0], least), max(box.Max[1]-box.Min[1], least)
-	want := float64(min(max(squaresPerArea*len(b.areas), 4*len(b.segments), leastSquares), mostSquares))
+	want := float64(squares)
 	columns := math.Ceil(min(max(math.Sqrt(want*width/height), 1), want))
 	rows := math.Ceil(max(want/columns, 1))
-	// One more column and row than needed, so that nothing lies on the rim.
-	b.lon, b.lat = width/columns, height/rows
-	b.columns, b.rows = int(columns)+1, int(rows)+1
-	b.width, b.height = columns+1, rows+1
-	b.west, b.south = box.Min[0]-b.lon/2, box.Min[1]-b.lat/2
-	b.perLon, b.perLat = 1/b.lon, 1/b.lat
+	g := grid{lon: width / columns, lat: height / rows}
+	g.columns, g.rows = int(columns), int(rows)
+	g.width, g.height = columns, rows
+	g.west, g.south = box.Min[0], box.Min[1]
+	g.perLon, g.perLat = 1/g.lon, 1/g.lat
+	return g
+}
+
+// pad adds half a square all around, so that nothing lies on the rim.
+func (g *grid) pad() {
+	g.columns, g.rows = g.columns+1, g.rows+1
+	g.width, g.height = g.width+1, g.height+1
+	g.west, g.south = g.west-g.lon/2, g.south-g.lat/2
 }
 
 // hit says that a segment may cross the square in this column of a row.
 type hit struct{ column, segment int32 }
 
 // spread lists for each row which segments come near which square.
-func (b *builder) spread() [][]hit {
-	byRow := make([][]hit, b.rows)
-	clamp := func(v float64, n int) int { return min(max(int(math.Floor(v)), 0), n-1) }
-	for i, s := range b.segments {
-		low := clamp((s.a[1]-b.south)*b.perLat-2*margin, b.rows)
-		high := clamp((s.b[1]-b.south)*b.perLat+2*margin, b.rows)
+func (b *builder) spread(g *grid, segments []int32) [][]hit {
+	byRow := make([][]hit, g.rows)
+	clamp := func(v float64, n int) int { return int(min(max(math.Floor(v), 0), float64(n-1))) }
+	for _, i := range segments {
+		s := b.segments[i]
+		lowest, highest := (s.a[1]-g.south)*g.perLat-2*margin, (s.b[1]-g.south)*g.perLat+2*margin
+		if highest < 0 || lowest >= g.height {
+			continue
+		}
+		low, high := clamp(lowest, g.rows), clamp(highest, g.rows)
 		for row := low; row <= high; row++ {
 			// the part of the segment within the row and a little more
 			x0, x1 := s.a[0], s.b[0]
 			if dy := s.b[1] - s.a[1]; dy > 0 {
 				slope := (s.b[0] - s.a[0]) / dy
-				bottom := b.south + (float64(row)-4*margin)*b.lat
-				top := b.south + (float64(row)+1+4*margin)*b.lat
+				bottom := g.south + (float64(row)-4*margin)*g.lat
+				top := g.south + (float64(row)+1+4*margin)*g.lat
 				if bottom > s.a[1] {
 					x0 = s.a[0] + (bottom-s.a[1])*slope
 				}
@@ -133,10 +163,13 @@ func (b *builder) spread() [][]hit {
 					x1 = s.a[0] + (top-s.a[1])*slope
 				}
 			}
-			left := clamp((min(x0, x1)-b.west)*b.perLon-4*margin, b.columns)
-			right := clamp((max(x0, x1)-b.west)*b.perLon+4*margin, b.columns)
+			leftmost, rightmost := (min(x0, x1)-g.west)*g.perLon-4*margin, (max(x0, x1)-g.west)*g.perLon+4*margin
+			if rightmost < 0 || leftmost >= g.width {
+				continue
+			}
+			left, right := clamp(leftmost, g.columns), clamp(rightmost, g.columns)
 			for column := left; column <= right; column++ {
-				byRow[row] = append(byRow[row], hit{int32(column), int32(i)})
+				byRow[row] = append(byRow[row], hit{int32(column), i})
 			}
 		}
 	}
@@ -167,7 +200,7 @@ func (b *builder) index() {
 
 func (b *builder) coarseAt(p orb.Point) (x, y int) {
 	clamp := func(v float64) int { return min(max(int(v), 0), coarseSide-1) }
-	return clamp((p[0] - b.west) / (b.lon * b.width) * coarseSide), clamp((p[1] - b.south) / (b.lat * b.height) * coarseSide)
+	return clamp((p[0] - b.top.west) * b.top.perLon / b.top.width * coarseSide), clamp((p[1] - b.top.south) * b.top.perLat / b.top.height * coarseSide)
 }
 
 // first returns the smallest area that holds p and has no edge near, for a p

@@ -12,6 +12,9 @@ import (
 // the far side of it, or when it met the square's left side further down. That
 // is decided without knowing where exactly it met it: see build.
 func (f *Fence) cross(p orb.Point, c *crossing) (int, bool) {
+	if c.finer > 0 {
+		return f.within(p, &f.finer[c.finer-1])
+	}
 	if c.slow {
 		return f.ask(p, c)
 	}
@@ -38,6 +41,17 @@ func (f *Fence) cross(p orb.Point, c *crossing) (int, bool) {
 		return outside, false
 	}
 	return int(f.candidates[c.first+uint32(bits.TrailingZeros32(inside))]), true
+}
+
+// within is Locate in a crowded square, which its raster covers with room to spare.
+func (f *Fence) within(p orb.Point, r *raster) (int, bool) {
+	x := max(0, min((p[0]-r.west)*r.perLon, r.width-1))
+	y := max(0, min((p[1]-r.south)*r.perLat, r.height-1))
+	square := f.squares[r.first+int(y)*r.columns+int(x)]
+	if square >= outside {
+		return int(square), square >= 0
+	}
+	return f.cross(p, &f.crossed[-2-square])
 }
 
 // ask settles a point on (or within rounding of) a border.

@@ -8,6 +8,9 @@
 // each edge that is crossed flips the areas it bounds. Neighbours share their
 // edges, so one crossing test moves the point out of one area and into the next.
 //
+// A square that too many edges cross is a raster of its own, so that one far
+// outlier, or two towns in one fence, cost a second look-up and not more.
+//
 // The answer is PostGIS's: of the areas for which ST_Covers(shape, point) is
 // true, the one with the smallest code; a point on a border is in all areas that
 // touch there. Floating point decides borders, so a point that lies closer to
@@ -44,15 +47,21 @@ type Fence struct {
 	areas  []Area // by code
 	bounds []orb.Bound
 
-	west, south    float64 // corner of square 0
-	perLon, perLat float64 // squares per degree
-	width, height  float64 // columns and rows, as the index calculation needs them
-	columns, rows  int
-
-	squares    []int32 // an index into areas, or outside, or crossed(n)
+	top        raster
+	finer      []raster // of squares that are too crowded for one answer
+	squares    []int32  // an index into areas, or outside, or crossed(n)
 	crossed    []crossing
 	edges      []edge
 	candidates []int32
+}
+
+// raster is a box cut into squares.
+type raster struct {
+	west, south    float64 // corner of its first square
+	perLon, perLat float64 // squares per degree
+	width, height  float64 // columns and rows, as the index calculation needs them
+	columns, rows  int
+	first          int // in squares
 }
 
 // Values of a square that are not an area: outside, and below it -2-n for crossed[n].
@@ -63,6 +72,7 @@ type crossing struct {
 	firstEdge, edges uint32
 	first            uint32 // in candidates, smallest code first
 	count            uint16
+	finer            int32  // 1 + the raster to look at instead, or 0
 	whole            bool   // the last candidate covers the whole square
 	slow             bool   // too crowded for bits: ask every candidate
 	corner           uint32 // bit i: candidate i holds the lower left corner
@@ -117,12 +127,12 @@ func (f *Fence) Areas() []Area { return f.areas }
 // Locate returns the index in Areas of the area that covers p, the one with the
 // smallest code when there are several, and false when there is none.
 func (f *Fence) Locate(p orb.Point) (int, bool) {
-	x := (p[0] - f.west) * f.perLon
-	y := (p[1] - f.south) * f.perLat
-	if !(x >= 0 && x < f.width && y >= 0 && y < f.height) { // NaN is outside too
+	x := (p[0] - f.top.west) * f.top.perLon
+	y := (p[1] - f.top.south) * f.top.perLat
+	if !(x >= 0 && x < f.top.width && y >= 0 && y < f.top.height) { // NaN is outside too
 		return outside, false
 	}
-	square := f.squares[int(y)*f.columns+int(x)]
+	square := f.squares[int(y)*f.top.columns+int(x)]
 	if square >= outside {
 		return int(square), square >= 0
 	}
