@@ -29,7 +29,7 @@ func (f Finding) String() string {
 	if f.Where != "" {
 		b.WriteString(f.Where + ": ")
 	}
-	if f.Code != "" {
+	if f.Code != "" && !strings.HasSuffix(f.Where, f.Code) {
 		b.WriteString(f.Code + ": ")
 	}
 	return b.String() + f.Reason
@@ -140,7 +140,7 @@ func Check(grids []Grid, kinds map[string]string, region string) Report {
 			standard = RuralHouseholds
 		}
 		if g.IsExecution && (g.Households*2 < standard || g.Households*2 > standard*3) {
-			r.Warn(g.Code, g.Where, "%d households are more than half away from the %d of a %s grid", g.Households, standard, g.Setting)
+			r.Warn(g.Code, g.Where, "%d households, more than half away from the %d of %s grids", g.Households, standard, g.Setting)
 		}
 	}
 	return r
@@ -165,14 +165,18 @@ func shapeFault(shape orb.MultiPolygon) string {
 				return at + " is not closed: its last point must be its first"
 			}
 			for k, p := range ring {
-				if !(math.Abs(p[0]) <= 180 && math.Abs(p[1]) <= 90) {
-					return fmt.Sprintf("%s point %d is no longitude and latitude: %v (is -crs right?)", at, k+1, p)
+				if !inChina(p) {
+					return fmt.Sprintf("%s point %d lies outside China, at %g,%g: is -crs right, and is longitude first?", at, k+1, p[0], p[1])
 				}
 			}
 		}
 	}
 	return ""
 }
+
+// inChina is a generous box: a shape outside it was brought from the wrong
+// system of coordinates, or has its axes exchanged.
+func inChina(p orb.Point) bool { return p[0] > 72 && p[0] < 138 && p[1] > 1 && p[1] < 56 }
 
 // CheckOrgs judges organisations before they are written: kinds, codes, that
 // a parent is known and comes above. known maps the codes of living

@@ -71,3 +71,15 @@ func orgCodeFault(kind, code string) string {
 	}
 	return ""
 }
+
+// CanonicalParent is the short form of the code of the organisation above one
+// of the given kind.
+func CanonicalParent(kind, code string) string {
+	switch kind {
+	case "village", "community", "department", "station", "command_room":
+		return CanonicalCode("street", CanonicalCode("county", code))
+	case "street":
+		return CanonicalCode("county", code)
+	}
+	return code
+}

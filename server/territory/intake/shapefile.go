@@ -194,7 +194,7 @@ func readDBF(b []byte, codepage string) ([]map[string]string, error) {
 	width := 1
 	for d := b[32:head]; len(d) >= 32 && d[0] != '\r'; d = d[32:] {
 		name, _, _ := bytes.Cut(d[:11], []byte{0})
-		fields = append(fields, field{strings.ToLower(strings.TrimSpace(decode(name))), int(d[16])})
+		fields = append(fields, field{whole(strings.ToLower(strings.TrimSpace(decode(name)))), int(d[16])})
 		width += int(d[16])
 	}
 	if int64(width) > size {
@@ -214,4 +214,21 @@ func readDBF(b []byte, codepage string) ([]map[string]string, error) {
 		out = append(out, row)
 	}
 	return out, nil
+}
+
+// whole restores a field name that UTF-8 made longer than the ten bytes a
+// .dbf has for it: 网格编 is 网格编码.
+func whole(name string) string {
+	cut := strings.TrimRight(name, "\uFFFD")
+	if len(cut) < 8 {
+		return name
+	}
+	for _, known := range [][]string{codeNames, nameNames, orgNameNames, settingNames, kindNames, executionNames, populationNames} {
+		for _, k := range known {
+			if len(k) > 10 && strings.HasPrefix(k, cut) {
+				return k
+			}
+		}
+	}
+	return name
 }
