@@ -3,7 +3,7 @@ import { type LngLatBoundsLike, Map as MapLibre, type StyleSpecification, setWor
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import 'maplibre-gl/dist/maplibre-gl.css'
 import { palette } from './palette'
-import { baseEnd, labelStart } from './sources'
+import { baseEnd, labelStart, territoryEnd } from './sources'
 
 setWorkerUrl(workerUrl)
 
@@ -18,7 +18,7 @@ export interface MapOptions {
   label: string
 }
 
-/** Everything else is added between these two marks and above them. */
+/** Everything else is added under one of these marks or above them all. */
 function emptyStyle(unit: number): StyleSpecification {
   return {
     version: 8,
@@ -27,6 +27,7 @@ function emptyStyle(unit: number): StyleSpecification {
     layers: [
       { id: 'ground', type: 'background', paint: { 'background-color': palette.ground } },
       { id: baseEnd, type: 'background', layout: { visibility: 'none' }, paint: {} },
+      { id: territoryEnd, type: 'background', layout: { visibility: 'none' }, paint: {} },
       { id: labelStart, type: 'background', layout: { visibility: 'none' }, paint: {} },
     ],
   }

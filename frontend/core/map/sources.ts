@@ -1,13 +1,15 @@
 // Base maps are data, not code: the server lists them, the page switches
-// between them by replacing the layers under `base-end`. setStyle is never
+// between them by replacing the layers under the mark `baseEnd`. setStyle is never
 // called, it would drop feature state and custom layers.
 import { addProtocol, type LayerSpecification, type Map as MapLibre, type RasterLayerSpecification } from 'maplibre-gl'
 import type { MapSource } from '../api/types'
 import { groundLayers } from './styles/ground'
 import { grids, Warper } from './tile-warp'
 
-export const baseEnd = 'base-end'
-export const labelStart = 'label-start'
+/** Marks in the stack of layers: what belongs to a base map lies under `baseEnd`, or, its labels, between the other two. */
+export const baseEnd = 'mark-base-end'
+export const territoryEnd = 'mark-territory-end'
+export const labelStart = 'mark-label-start'
 const prefix = 'base-'
 
 const dark = { 'raster-brightness-max': 0.35, 'raster-saturation': -0.6, 'raster-contrast': 0.1 }
@@ -140,7 +142,7 @@ export class BaseMap {
   #clear(): void {
     const style = this.#map.getStyle()
     for (const layer of style.layers) {
-      if (layer.id.startsWith(prefix) && layer.id !== baseEnd) this.#map.removeLayer(layer.id)
+      if (layer.id.startsWith(prefix)) this.#map.removeLayer(layer.id)
     }
     for (const id of Object.keys(style.sources)) if (id.startsWith(prefix)) this.#map.removeSource(id)
   }

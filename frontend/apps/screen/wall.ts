@@ -1,0 +1,371 @@
+// The wall as a value: session, figures, cases, people, selection; no Vue in
+// here. Components read its stores; the scene draws what it says.
+import * as api from '@core/api/client'
+import type { Grid, Incident, MapSources, Overview, Power, Session, Sos, Urgency } from '@core/api/types'
+import { type LiveEvent, LiveSocket } from '@core/live/socket'
+import { Store } from '@core/live/store'
+import type { Measure } from '@core/map/styles/territory'
+import { Speaker } from '@core/ui/audio'
+import { rank } from '@core/ui/severity'
+import type { Camera, LayerName, Scene, Target } from './scene'
+import { readUrl, type UrlState, writeUrl } from './url-state'
+
+export type Phase = 'opening' | 'entry' | 'wall' | 'outdated'
+
+export interface Toast {
+  incident: Incident
+  at: number
+}
+
+const kept = 200
+const overviewEvery = 10_000
+const gridsEvery = 20_000
+const toastFor = 12_000
+const socketUrl = (): string => `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`
+
+export class Wall {
+  readonly phase = new Store<Phase>('opening')
+  readonly session = new Store<Session | null>(null)
+  readonly sources = new Store<MapSources | null>(null)
+  readonly overview = new Store<Overview | null>(null)
+  readonly overviewFailed = new Store(false)
+  readonly grids = new Store<Grid[]>([])
+  readonly incidents = new Store<Incident[]>([])
+  readonly incidentsLoaded = new Store(false)
+  readonly sos = new Store<Sos[]>([])
+  readonly toasts = new Store<Toast[]>([])
+  readonly selected = new Store<Target | null>(null)
+  readonly reporting = new Store<'off' | 'placing' | [number, number]>('off')
+  readonly measure: Store<Measure>
+  readonly hidden: Store<LayerName[]>
+  readonly silenced: Store<Urgency[]>
+  readonly base: Store<string | null>
+  readonly clock = new Store(Date.now())
+  readonly speaker = new Speaker()
+  readonly socket: LiveSocket
+  readonly scene = new Store<Scene | null>(null)
+  readonly camera: Camera | null
+  #camera: Camera | null
+  #timers: ReturnType<typeof setInterval>[] = []
+  #soon: ReturnType<typeof setTimeout> | null = null
+  #alarm: ReturnType<typeof setInterval> | null = null
+
+  constructor() {
+    const state = readUrl(location.search)
+    this.camera = this.#camera = state.camera
+    this.measure = new Store(state.measure)
+    this.hidden = new Store(state.hidden)
+    this.silenced = new Store(state.muted)
+    this.base = new Store(state.base)
+    this.selected.set(state.selected)
+    this.socket = new LiveSocket({
+      url: socketUrl(),
+      view: { bbox: [-180, -85, 180, 85], zoom: 14, mode: 'auto' },
+      listener: {
+        welcome: () => this.scene.get()?.fleet.reconnected(),
+        names: names => this.scene.get()?.fleet.names(names),
+        frame: frame => this.scene.get()?.fleet.apply(frame),
+        cells: cells => this.scene.get()?.fleet.cells(cells),
+        mode: mode => this.scene.get()?.fleet.changeMode(mode),
+        event: event => this.#heard(event),
+        reset: () => void this.#reload(),
+        signedOut: () => this.#left(),
+        outdated: () => {
+          this.phase.set('outdated')
+          setTimeout(() => location.reload(), 3_000)
+        },
+      },
+    })
+    for (const store of [this.measure, this.hidden, this.silenced, this.base, this.selected])
+      store.subscribe(() => this.#remember())
+    this.clock.subscribe(() => this.#dropToasts())
+    api.onSignedOut(() => this.#left())
+  }
+
+  may(power: Power): boolean {
+    return this.session.get()?.powers.includes(power) ?? false
+  }
+
+  get kiosk(): boolean {
+    return Boolean(this.session.get()?.principal.kiosk)
+  }
+
+  /** Looks for a session; shows the entry when there is none. Tries again while the server is away. */
+  async open(): Promise<void> {
+    this.phase.set('opening')
+    for (let wait = 1_000; ; wait = Math.min(30_000, wait * 2)) {
+      try {
+        const session = await api.currentSession()
+        if (!session) this.phase.set('entry')
+        else await this.enter(session)
+        return
+      } catch {
+        await new Promise(resolve => setTimeout(resolve, wait * (0.5 + Math.random() / 2)))
+      }
+    }
+  }
+
+  async enter(session: Session): Promise<void> {
+    this.sources.set(await api.get<MapSources>('/map-sources'))
+    this.session.set(session)
+    this.phase.set('wall')
+    this.#timers.push(
+      setInterval(() => this.clock.set(Date.now()), 1_000),
+      setInterval(() => void this.#figures(), overviewEvery),
+      setInterval(() => void this.#loadGrids(), gridsEvery),
+    )
+    await this.#reload()
+  }
+
+  /** The map stands (or never will: null): now news may come in. */
+  begin(scene: Scene | null): void {
+    this.scene.set(scene)
+    this.#showAll()
+    this.socket.start()
+  }
+
+  /** No map on this device: people come over HTTP. */
+  tables(): void {
+    this.socket.start()
+  }
+
+  select(target: Target | null): void {
+    this.selected.set(target)
+    this.scene.get()?.select(target)
+  }
+
+  filter(urgency: Urgency): void {
+    const off = this.silenced.get()
+    this.silenced.set(off.includes(urgency) ? off.filter(u => u !== urgency) : [...off, urgency])
+    this.#showIncidents()
+  }
+
+  toggle(layer: LayerName): void {
+    const off = this.hidden.get()
+    const on = off.includes(layer)
+    this.hidden.set(on ? off.filter(name => name !== layer) : [...off, layer])
+    this.scene.get()?.showLayer(layer, on)
+  }
+
+  choose(measure: Measure): void {
+    this.measure.set(measure)
+    this.scene.get()?.showMeasure(measure)
+  }
+
+  async chooseBase(id: string): Promise<void> {
+    const sources = this.sources.get()
+    const source = sources?.sources.find(s => s.id === id)
+    if (!sources || !source) return
+    this.base.set(id === sources.default ? null : id)
+    await this.scene.get()?.showBase(source, sources.sources)
+  }
+
+  cameraMoved(camera: Camera | null): void {
+    this.#camera = camera
+    this.#remember()
+  }
+
+  refit(): void {
+    this.scene.get()?.refit()
+    this.cameraMoved(null)
+  }
+
+  async acknowledge(): Promise<void> {
+    const open = this.sos.get().find(s => s.state === 'open')
+    if (!open || !this.may('answer_sos')) return
+    await api.post(`/sos/${open.id}/ack`)
+    await this.#loadSos()
+  }
+
+  /** A case of our own is on the screen at once; the event that follows changes nothing. */
+  reported(incident: Incident): void {
+    this.#put(incident)
+    this.select({ kind: 'incident', id: incident.id })
+  }
+
+  dismiss(incident: Incident): void {
+    this.toasts.set(this.toasts.get().filter(toast => toast.incident.id !== incident.id))
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer)
+    this.#timers = []
+    this.socket.stop()
+    if (this.#alarm) clearInterval(this.#alarm)
+    this.#alarm = null
+  }
+
+  #left(): void {
+    if (this.phase.get() !== 'wall') return
+    this.stop()
+    // A clean page: nothing of the last viewer's scope may stay behind the sign-in.
+    location.reload()
+  }
+
+  async #reload(): Promise<void> {
+    await Promise.all([this.#figures(), this.#loadGrids(), this.#loadIncidents(), this.#loadSos()])
+  }
+
+  async #figures(): Promise<void> {
+    try {
+      this.overview.set(await api.get<Overview>('/overview'))
+      this.overviewFailed.set(false)
+    } catch {
+      this.overviewFailed.set(true)
+    }
+  }
+
+  async #loadGrids(): Promise<void> {
+    try {
+      const { grids } = await api.get<{ grids: Grid[] }>('/grids')
+      this.grids.set(grids)
+      this.scene.get()?.showGrids(grids)
+    } catch {
+      // the last ones stay; the link state says how old the screen is
+    }
+  }
+
+  async #loadIncidents(): Promise<void> {
+    try {
+      const { incidents } = await api.get<{ incidents: Incident[] }>('/incidents', { limit: kept })
+      this.incidents.set(incidents.toSorted(newestFirst))
+      this.incidentsLoaded.set(true)
+      this.#showIncidents()
+    } catch {
+      // a reset or the next reconnect reads them again
+    }
+  }
+
+  async #loadSos(): Promise<void> {
+    try {
+      const { sos } = await api.get<{ sos: Sos[] }>('/sos')
+      this.#setSos(sos.filter(s => s.state !== 'closed'))
+    } catch {
+      // events keep coming over the socket
+    }
+  }
+
+  #heard(event: LiveEvent): void {
+    switch (event.kind) {
+      case 'incident.reported': {
+        const incident = event.body as Incident
+        const known = this.incidents.get().some(i => i.id === incident.id)
+        this.#put(incident)
+        if (!known) this.#announce(incident)
+        this.#refreshSoon()
+        break
+      }
+      case 'sos.opened':
+      case 'sos.acked':
+      case 'sos.closed': {
+        const sos = event.body as Sos
+        const others = this.sos.get().filter(s => s.id !== sos.id)
+        this.#setSos(
+          event.kind === 'sos.closed'
+            ? others
+            : [...others, { ...sos, state: event.kind === 'sos.opened' ? 'open' : 'acked' }],
+        )
+        this.#refreshSoon()
+        break
+      }
+      case 'duty.started':
+      case 'duty.ended':
+        this.#refreshSoon()
+        break
+      case 'territory.changed':
+        this.scene
+          .get()
+          ?.refreshTerritory(String((event.body as { epoch?: string | number } | null)?.epoch ?? event.seq))
+        void this.#loadGrids()
+        break
+      default: // later versions say more
+    }
+  }
+
+  #put(incident: Incident): void {
+    const rest = this.incidents.get().filter(i => i.id !== incident.id)
+    this.incidents.set([incident, ...rest].sort(newestFirst).slice(0, kept))
+    this.#showIncidents()
+  }
+
+  #announce(incident: Incident): void {
+    const scene = this.scene.get()
+    if (incident.point) scene?.incidents.ripple(incident.point, incident.urgency)
+    if (this.silenced.get().includes(incident.urgency)) return
+    this.toasts.set([{ incident, at: Date.now() }, ...this.toasts.get()].slice(0, 20))
+    if (incident.urgency !== 'notice')
+      this.speaker.play(
+        incident.urgency === 'critical' ? 'critical' : incident.urgency === 'urgent' ? 'urgent' : 'normal',
+      )
+  }
+
+  #setSos(list: Sos[]): void {
+    const open = list.filter(s => s.state === 'open').sort((a, b) => (a.at < b.at ? -1 : 1))
+    this.sos.set([...open, ...list.filter(s => s.state !== 'open')])
+    const scene = this.scene.get()
+    if (scene) {
+      scene.overlay.alarm = list.length > 0
+      scene.overlay.touch()
+      const first = open[0]
+      // the camera is moved only while nobody holds it
+      if (first?.point && !scene.held.get()) scene.map.flyTo({ center: first.point, zoom: 16, duration: 900 })
+    }
+    if (open.length > 0 && !this.#alarm) {
+      this.speaker.play('sos')
+      this.#alarm = setInterval(() => this.speaker.play('sos'), 4_000)
+    } else if (open.length === 0 && this.#alarm) {
+      clearInterval(this.#alarm)
+      this.#alarm = null
+    }
+  }
+
+  #refreshSoon(): void {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = null
+      void this.#figures()
+      void this.#loadGrids()
+    }, 1_500)
+  }
+
+  #showAll(): void {
+    const scene = this.scene.get()
+    const sources = this.sources.get()
+    if (!scene || !sources) return
+    const id = this.base.get() ?? sources.default
+    const source = sources.sources.find(s => s.id === id) ?? sources.sources[0]
+    if (source) void scene.showBase(source, sources.sources)
+    scene.showMeasure(this.measure.get())
+    scene.showGrids(this.grids.get())
+    for (const name of this.hidden.get()) scene.showLayer(name, false)
+    this.#showIncidents()
+    scene.select(this.selected.get())
+    scene.overlay.alarm = this.sos.get().length > 0
+  }
+
+  #showIncidents(): void {
+    const off = this.silenced.get()
+    this.scene.get()?.showIncidents(this.incidents.get().filter(i => !off.includes(i.urgency)))
+  }
+
+  #dropToasts(): void {
+    const now = Date.now()
+    const toasts = this.toasts.get()
+    if (toasts.some(toast => now - toast.at > toastFor))
+      this.toasts.set(toasts.filter(toast => now - toast.at <= toastFor))
+  }
+
+  #remember(): void {
+    const state: UrlState = {
+      camera: this.#camera,
+      measure: this.measure.get(),
+      hidden: this.hidden.get(),
+      muted: this.silenced.get(),
+      base: this.base.get(),
+      selected: this.selected.get(),
+    }
+    history.replaceState(null, '', location.pathname + writeUrl(location.search, state) + location.hash)
+  }
+}
+
+const newestFirst = (a: Incident, b: Incident): number =>
+  a.reported_at < b.reported_at ? 1 : a.reported_at > b.reported_at ? -1 : rank(a.urgency) - rank(b.urgency)
