@@ -293,3 +293,24 @@ func TestNamesSayWhatThingsAre(t *testing.T) {
 		}
 	}
 }
+
+// A test that sleeps is slow on a fast machine and wrong on a slow one. In a
+// bubble of testing/synctest a sleep takes no time and is exact.
+func TestNobodySleeps(t *testing.T) {
+	t.Parallel()
+	for _, s := range sources(t) {
+		if slices.Contains(s.imports(), "testing/synctest") {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			sel, ok := n.(*ast.SelectorExpr)
+			if !ok || sel.Sel.Name != "Sleep" {
+				return true
+			}
+			if pkg, ok := sel.X.(*ast.Ident); ok && pkg.Name == "time" {
+				t.Errorf("%s sleeps: wait for what happens, for a timer or a context, or use testing/synctest", s.path)
+			}
+			return true
+		})
+	}
+}

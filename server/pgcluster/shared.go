@@ -39,7 +39,7 @@ func Shared(ctx context.Context, dir string, log *slog.Logger) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("waiting for the test cluster: %w", err)
 	}
-	defer lock.Release()
+	defer func() { _ = lock.Release() }() // the kernel has the last word
 	h, err := newHome(dir)
 	if err != nil {
 		return "", err
