@@ -275,3 +275,7 @@ func TerritoryBox(ctx context.Context, q Querier) (box orb.Bound, ok bool, err e
 	}
 	return box, ok, nil
 }
+
+// Retry reports whether err is a deadlock or a failed serialisation: the same
+// transaction may succeed at once.
+func Retry(err error) bool { s := sqlState(err); return s == "40P01" || s == "40001" }

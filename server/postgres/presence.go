@@ -61,7 +61,8 @@ func LoadMoving(ctx context.Context, tx pgx.Tx, regions, workers []int64) (last 
 			if session != nil {
 				l.Session = *session
 			}
-			l.Speed, l.Accuracy = floatOf(speed), floatOf(accuracy)
+			l.Speed, l.Accuracy, l.Course, l.Altitude = floatOf(speed), floatOf(accuracy), fleet.Unknown(), fleet.Unknown()
+			l.Battery = -1
 			l.Interval = time.Duration(seconds) * time.Second
 			return l, err
 		})

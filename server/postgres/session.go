@@ -76,9 +76,6 @@ func PutSession(ctx context.Context, tx pgx.Tx, s fleet.Session, source string) 
 		turns = append(turns, start)
 	}
 	if s.EndedAt != nil {
-		if _, err := tx.Exec(ctx, sqlLeaveStays, s.Region, s.Worker); err != nil {
-			return nil, fmt.Errorf("close the worker's stay: %w", err)
-		}
 		t.At = *s.EndedAt
 		turns = append(turns, t)
 	}
