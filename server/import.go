@@ -15,8 +15,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/gridward/gridward/server/postgres"
 	"github.com/gridward/gridward/server/territory"
 	"github.com/gridward/gridward/server/territory/intake"
@@ -137,14 +135,14 @@ func unpack(f io.Reader, name string) ([]byte, error) {
 }
 
 // step is the part of an import that needs the database.
-type step func(ctx context.Context, tx pgx.Tx) (fmt.Stringer, error)
+type step func(ctx context.Context, tx postgres.Tx) (fmt.Stringer, error)
 
 // errDryRun rolls a dry run back.
 var errDryRun = errors.New("dry run")
 
 // run does the step in one transaction, which a dry run rolls back.
 func (j importJob) run(ctx context.Context, db *postgres.DB, do step) error {
-	err := db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
+	err := db.Tx(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		outcome, err := do(ctx, tx)
 		if err != nil {
 			return err
@@ -175,7 +173,7 @@ func (j importJob) read(data []byte) (step, error) {
 		if err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, tx pgx.Tx) (fmt.Stringer, error) { return j.orgs(ctx, tx, orgs, where) }, nil
+		return func(ctx context.Context, tx postgres.Tx) (fmt.Stringer, error) { return j.orgs(ctx, tx, orgs, where) }, nil
 	case "grids":
 		grids, err := intake.Grids(data)
 		if err != nil {
@@ -187,25 +185,25 @@ func (j importJob) read(data []byte) (step, error) {
 		if j.retire && j.region == "" {
 			return nil, fmt.Errorf("-retire needs -region")
 		}
-		return func(ctx context.Context, tx pgx.Tx) (fmt.Stringer, error) { return j.grids(ctx, tx, grids) }, nil
+		return func(ctx context.Context, tx postgres.Tx) (fmt.Stringer, error) { return j.grids(ctx, tx, grids) }, nil
 	case "workers":
 		workers, err := intake.Workers(data)
 		if err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, tx pgx.Tx) (fmt.Stringer, error) { return j.workers(ctx, tx, workers) }, nil
+		return func(ctx context.Context, tx postgres.Tx) (fmt.Stringer, error) { return j.workers(ctx, tx, workers) }, nil
 	case "shifts":
 		shifts, err := intake.Shifts(data)
 		if err != nil {
 			return nil, err
 		}
-		return func(ctx context.Context, tx pgx.Tx) (fmt.Stringer, error) { return j.shifts(ctx, tx, shifts) }, nil
+		return func(ctx context.Context, tx postgres.Tx) (fmt.Stringer, error) { return j.shifts(ctx, tx, shifts) }, nil
 	}
 	m, err := intake.OSM(data)
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, tx pgx.Tx) (fmt.Stringer, error) {
+	return func(ctx context.Context, tx postgres.Tx) (fmt.Stringer, error) {
 		source := postgres.BaseSource{Name: filepath.Base(j.file), Attribution: j.attribution, Licence: j.licence}
 		return mapSize(m), postgres.PutBaseMap(ctx, tx, source, m)
 	}, nil
@@ -242,7 +240,7 @@ func rank(f territory.Finding) int {
 	return 1
 }
 
-func (j importJob) orgs(ctx context.Context, tx pgx.Tx, orgs []territory.Org, where []string) (fmt.Stringer, error) {
+func (j importJob) orgs(ctx context.Context, tx postgres.Tx, orgs []territory.Org, where []string) (fmt.Stringer, error) {
 	kinds, err := postgres.OrgKinds(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -273,7 +271,7 @@ func (j importJob) withDistricts(orgs []territory.Org, where []string, kinds map
 	return orgs, where
 }
 
-func (j importJob) grids(ctx context.Context, tx pgx.Tx, grids []territory.Grid) (fmt.Stringer, error) {
+func (j importJob) grids(ctx context.Context, tx postgres.Tx, grids []territory.Grid) (fmt.Stringer, error) {
 	crs := cmp.Or(j.crs, "wgs84")
 	if err := postgres.ToWGS84(ctx, tx, grids, crs); err != nil {
 		return nil, fmt.Errorf("nothing was imported: %w", err)
@@ -350,7 +348,7 @@ func (j importJob) missingOrgs(grids []territory.Grid, kinds map[string]string) 
 }
 
 // staff prints which execution grids of the streets lack somebody of their 1+1+1.
-func (j importJob) staff(ctx context.Context, tx pgx.Tx, streets map[string]bool) error {
+func (j importJob) staff(ctx context.Context, tx postgres.Tx, streets map[string]bool) error {
 	for _, street := range slices.Sorted(maps.Keys(streets)) {
 		staff, err := postgres.GridStaff(ctx, tx, street)
 		if err != nil {
@@ -368,7 +366,7 @@ func (j importJob) staff(ctx context.Context, tx pgx.Tx, streets map[string]bool
 	return nil
 }
 
-func (j importJob) workers(ctx context.Context, tx pgx.Tx, workers []territory.Worker) (fmt.Stringer, error) {
+func (j importJob) workers(ctx context.Context, tx postgres.Tx, workers []territory.Worker) (fmt.Stringer, error) {
 	kinds, err := postgres.OrgKinds(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -393,7 +391,7 @@ func (j importJob) workers(ctx context.Context, tx pgx.Tx, workers []territory.W
 	return outcome, j.staff(ctx, tx, streets)
 }
 
-func (j importJob) shifts(ctx context.Context, tx pgx.Tx, shifts []territory.Shift) (fmt.Stringer, error) {
+func (j importJob) shifts(ctx context.Context, tx postgres.Tx, shifts []territory.Shift) (fmt.Stringer, error) {
 	kinds, err := postgres.OrgKinds(ctx, tx)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,9 @@ import (
 	"github.com/gridward/gridward/server/territory"
 )
 
+// Tx is a transaction, for rooms that only hand one on.
+type Tx = pgx.Tx
+
 // Outcome counts what an import changed.
 type Outcome struct {
 	Added, Changed, Unchanged, Ended int
