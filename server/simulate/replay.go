@@ -41,7 +41,7 @@ type progress struct {
 	Shift   time.Duration `json:"shift_ns"`
 	Acked   int           `json:"acked"` // fixes from the front that need not be sent again
 	Session uuid.UUID     `json:"session"`
-	Done    bool          `json:"done"` // all were acknowledged: the next run sends them all again
+	Done    bool          `json:"done"` // to the end; when all are, the next run sends all again
 	Ended   bool          `json:"ended"`
 }
 
@@ -91,6 +91,11 @@ func NewReplay(door *Door, sources []Source, o ReplayOptions) (*Replay, error) {
 	if err := r.load(); err != nil {
 		return nil, err
 	}
+	again := true // all of them were sent to the end before: send them all once more
+	for _, src := range sources {
+		p := r.state[src.Ident]
+		again = again && p != nil && p.Done
+	}
 	taken := map[string]bool{}
 	for _, src := range sources {
 		if taken[src.Ident] {
@@ -112,7 +117,7 @@ func NewReplay(door *Door, sources []Source, o ReplayOptions) (*Replay, error) {
 			p.Session = uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "gridward:replay:%s:%d", src.Ident, src.Track.Fixes[0].At.Add(p.Shift).UnixMilli()))
 			r.state[src.Ident] = p
 		}
-		if p.Done {
+		if again {
 			p.Done, p.Acked = false, 0
 		}
 		p.Acked = min(p.Acked, len(src.Track.Fixes))
@@ -178,6 +183,9 @@ func (r *Replay) Run(ctx context.Context) error {
 // send is one device's replay.
 func (r *Replay) send(ctx context.Context, t *replayed) error {
 	fixes := t.Track.Fixes
+	if t.p.Done {
+		return nil
+	}
 	shifted := func(i int) Fix {
 		f := fixes[i]
 		f.At = f.At.Add(t.p.Shift)

@@ -157,7 +157,7 @@ func TestReplayResumesAfterStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newStrict(func(time.Time) string { return "" })
 		o := ReplayOptions{Speed: 1, ShiftToNow: true, State: filepath.Join(t.TempDir(), "state.json"), Sessions: true}
-		src := []Source{{walkTrack(300), "a", "token-a", "osmand"}}
+		src := []Source{{walkTrack(300), "a", "token-a", "osmand"}, {walkTrack(40), "short", "token-short", "osmand"}}
 		runs := 0
 		for done := false; !done; runs++ {
 			r, err := NewReplay(NewDoorVia("http://box", server), src, o)
@@ -175,6 +175,11 @@ func TestReplayResumesAfterStop(t *testing.T) {
 		twice := 0
 		for _, n := range server.stored["a"] {
 			twice += n - 1
+		}
+		for at, n := range server.stored["short"] {
+			if n > 2 {
+				t.Errorf("%v of the track that was done was sent %d times", at, n)
+			}
 		}
 		if twice > runs {
 			t.Errorf("%d fixes were sent again over %d stops", twice, runs)
