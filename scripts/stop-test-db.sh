@@ -14,7 +14,7 @@ if [ -e "$pid_file" ]; then
 	pid=$(head -n 1 "$pid_file")
 	if [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$dir/postgres/cluster" ]; then
 		kill -INT "$pid"
-		while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+		while [ -e "$pid_file" ]; do sleep 0.1; done
 	fi
 fi
 rm -rf "$dir/postgres"

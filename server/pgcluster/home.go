@@ -152,6 +152,25 @@ func (h home) stopOrphan(ctx context.Context, log *slog.Logger) error {
 	return fmt.Errorf("the PostgreSQL left behind (process %d) in %s does not stop", pid, h.cluster())
 }
 
+// quitLeftovers tells the backends of a server that was killed to go. We hold the
+// lock and our own server has ended, so whoever works in the cluster directory
+// is one of them.
+func (h home) quitLeftovers(log *slog.Logger) {
+	procs, _ := filepath.Glob("/proc/[0-9]*/cwd") // the pattern is constant and well-formed
+	here, err := filepath.EvalSymlinks(h.cluster())
+	if err != nil {
+		return
+	}
+	for _, p := range procs {
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(p)))
+		if cwd, lerr := os.Readlink(p); err != nil || lerr != nil || cwd != here || pid == os.Getpid() {
+			continue
+		}
+		log.Warn("ending a backend of the PostgreSQL that was killed", "pid", pid)
+		_ = syscall.Kill(pid, syscall.SIGQUIT) // it may be gone by now
+	}
+}
+
 // isOurs reports whether pid is a live postgres working in our cluster directory:
 // a process number alone may have been given to another program since.
 func (h home) isOurs(pid int) bool {

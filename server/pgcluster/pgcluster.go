@@ -278,6 +278,9 @@ func launchPatiently(ctx context.Context, h home, srv server, log *slog.Logger) 
 			return nil, err
 		}
 		log.Warn("PostgreSQL did not start; trying again", "attempt", attempt, "err", err)
+		if passing(err) && attempt > 2 {
+			h.quitLeftovers(log)
+		}
 		select {
 		case <-ctx.Done():
 			return nil, err

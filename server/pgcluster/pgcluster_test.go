@@ -142,6 +142,7 @@ func TestAKilledServerComesBack(t *testing.T) {
 	for n := range 3 {
 		mustAsk(t, c.DSN(), fmt.Sprintf(`INSERT INTO kept VALUES (%d)`, n))
 		before := c.pid()
+		busy(t, c.DSN())
 		if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
@@ -153,6 +154,21 @@ func TestAKilledServerComesBack(t *testing.T) {
 			return err == nil && got == strconv.Itoa(n+1)
 		})
 	}
+}
+
+// busy leaves a statement running that does not look up for minutes.
+func busy(t *testing.T, dsn string) {
+	t.Helper()
+	servers, _ := installed()
+	cmd := exec.CommandContext(t.Context(), servers[0].bin("psql"), "-X", "-q", "-d", dsn, "-c", `SELECT count(*) FROM generate_series(1, 2000000000) /* busy */`)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Wait() }) // its server is killed under it
+	eventually(t, "the statement runs", func() bool {
+		got, err := ask(t, dsn, `SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%/* busy */'`)
+		return err == nil && got == "1"
+	})
 }
 
 func TestAServerThatCannotComeBackIsReported(t *testing.T) {
