@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -141,6 +142,43 @@ func (s simulation) run(ctx context.Context, out io.Writer) (err error) {
 	return err
 }
 
+// liveDemo lets n simulated workers live in the demo at base, and report
+// incidents as login, until ctx is done; then they end their duty and it
+// returns. The server must still be there for that.
+func liveDemo(ctx context.Context, db *postgres.DB, base string, trust *tls.Config, n int, interval time.Duration, perMinute float64, login, password string) (err error) {
+	if n == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	ground, err := simulate.Street()
+	if err != nil {
+		return fmt.Errorf("read the demo street: %w", err)
+	}
+	phones, err := provisionPhones(ctx, db, n, "mixed", interval)
+	if err != nil {
+		return err
+	}
+	var reporting sync.WaitGroup
+	var reportErr error
+	defer func() {
+		reporting.Wait()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		err = errors.Join(err, reportErr, postgres.RetireLoadWorkers(ctx, db.Pool, time.Now()))
+	}()
+	door := simulate.NewDoor(base, 16, trust)
+	crowd := simulate.NewCrowd(door, ground, phones, simulate.Options{Interval: interval, Senders: 16, Seed: uint64(time.Now().UnixNano()), Shifts: true, Tunnels: true})
+	if perMinute > 0 {
+		reporter := simulate.NewReporter(door, crowd, func(ctx context.Context) (string, error) { return door.SignIn(ctx, login, password) }, perMinute, uint64(time.Now().UnixNano()))
+		reporting.Go(func() {
+			if err := reporter.Run(ctx); err != nil && ctx.Err() == nil {
+				reportErr = err
+			}
+		})
+	}
+	return crowd.Run(ctx)
+}
+
 // tell prints how it goes, every ten seconds.
 func tell(ctx context.Context, out io.Writer, crowd *simulate.Crowd) {
 	tick := time.NewTicker(10 * time.Second)
@@ -188,8 +226,8 @@ func (s simulation) phones(ctx context.Context) (phones []simulate.Phone, retire
 }
 
 // provisionPhones gives n workers of the demo street a device each with a
-// fresh token: the street's own field workers first, then load workers, who
-// are on duty already.
+// fresh token: the street's own field workers first, but for those with an
+// account, then load workers, who are on duty already.
 func provisionPhones(ctx context.Context, db *postgres.DB, n int, protocol string, interval time.Duration) ([]simulate.Phone, error) {
 	protocols, err := simulate.Mix(protocol, n)
 	if err != nil {
@@ -199,15 +237,18 @@ func provisionPhones(ctx context.Context, db *postgres.DB, n int, protocol strin
 	if err != nil {
 		return nil, err
 	}
+	missing := n - len(senders)
+	// whoever can sign in may want to report from a phone of his own
+	senders = slices.DeleteFunc(senders, func(w postgres.Sender) bool { return w.Claimed })
 	own := len(senders)
-	if own < n {
-		load, err := postgres.AddLoadWorkers(ctx, db.Pool, fixtures.StreetCode, n-own)
+	if missing > 0 {
+		load, err := postgres.AddLoadWorkers(ctx, db.Pool, fixtures.StreetCode, missing)
 		if err != nil {
 			return nil, err
 		}
 		senders = append(senders, load...)
 	}
-	phones, gear, load := make([]simulate.Phone, n), make([]postgres.Equipment, n), []string(nil)
+	phones, gear, load := make([]simulate.Phone, len(senders)), make([]postgres.Equipment, len(senders)), []string(nil)
 	for i, w := range senders {
 		token, hash, prefix := simulate.NewToken()
 		ident := "sim-" + w.Worker

@@ -14,6 +14,7 @@ type Sender struct {
 	Worker  string // its code
 	Grid    string // code of the grid it answers for or was spread to; "" = none
 	Vehicle bool
+	Claimed bool // somebody signs in as this worker
 }
 
 // Equipment is a device and its secret for one worker.
@@ -69,7 +70,8 @@ func Equip(ctx context.Context, q Querier, list []Equipment) error {
 }
 
 const sqlFieldWorkers = `
-SELECT w.code AS worker, COALESCE(a.code, '') AS grid, w.kind = 'vehicle' AS vehicle
+SELECT w.code AS worker, COALESCE(a.code, '') AS grid, w.kind = 'vehicle' AS vehicle,
+  EXISTS (SELECT FROM account c WHERE c.worker_id = w.id AND c.status = 'active') AS claimed
 FROM worker w JOIN org r ON r.code = $1 AND r.valid_to IS NULL AND w.region_id = r.region_id
 LEFT JOIN LATERAL (SELECT g.code FROM grid_assignment x JOIN grid g ON g.id = x.grid_id
   WHERE x.worker_id = w.id AND x.valid_to IS NULL ORDER BY x.is_primary DESC, g.code LIMIT 1) a ON true
@@ -103,7 +105,7 @@ WITH place AS (
   ON CONFLICT (code) DO UPDATE SET status = 'active'
   RETURNING code, kind
 )
-SELECT put.code AS worker, p.code AS grid, put.kind = 'vehicle' AS vehicle
+SELECT put.code AS worker, p.code AS grid, put.kind = 'vehicle' AS vehicle, false AS claimed
 FROM put JOIN place p ON p.nr = substr(put.code, 4)::int % p.places ORDER BY put.code`
 
 // AddLoadWorkers makes sure that n workers named 负载测试 (load test) are

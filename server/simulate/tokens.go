@@ -19,8 +19,8 @@ import (
 func NewToken() (token string, hash [32]byte, prefix string) {
 	var b [32]byte
 	rand.Read(b[:]) // never fails
-	token = base64.RawURLEncoding.EncodeToString(b[:])
-	return token, sha256.Sum256([]byte(token)), token[:6]
+	token = "gw_" + base64.RawURLEncoding.EncodeToString(b[:])
+	return token, sha256.Sum256([]byte(token)), token[:9]
 }
 
 // TokensHelp is the documented heading of a tokens file.
