@@ -146,7 +146,7 @@ func (r *Replay) Run(ctx context.Context) error {
 	var saver, senders sync.WaitGroup
 	var saveErr error
 	saver.Go(func() {
-		tick := time.NewTicker(500 * time.Millisecond)
+		tick := time.NewTicker(2 * time.Second)
 		defer tick.Stop()
 		for saverCtx.Err() == nil {
 			select {
