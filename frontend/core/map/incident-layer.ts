@@ -57,7 +57,7 @@ export class IncidentLayer {
       source,
       layout: {
         'icon-image': ['concat', 'urgency-', ['get', 'urgency']],
-        'icon-size': scaledBy([11, 0.42], [14, 0.62], [17, 0.9]),
+        'icon-size': scaledBy([11, 0.5], [14, 0.78], [17, 1]),
         'icon-allow-overlap': true,
         'icon-ignore-placement': true,
         'symbol-sort-key': ['-', 10, ['get', 'rank']],

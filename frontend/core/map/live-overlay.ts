@@ -122,7 +122,7 @@ export class LiveOverlay {
     this.canvas.addEventListener('webglcontextrestored', this.#restored)
     document.addEventListener('visibilitychange', this.#woken)
     this.#open()
-    if (map.isStyleLoaded()) this.#probe()
+    this.#probe()
   }
 
   /** Seconds on the buffer's clock. */
@@ -147,7 +147,7 @@ export class LiveOverlay {
   /** Size of one person's box in CSS pixels at the map's zoom. */
   size(): number {
     const z = this.#map.getZoom()
-    const box = z < 12 ? 10 : z < 14 ? 10 + (z - 12) * 3.5 : z < 17 ? 17 + (z - 14) * 3.5 : 27.5
+    const box = z < 12 ? 11 : z < 14 ? 11 + (z - 12) * 4.5 : z < 17 ? 20 + (z - 14) * 4 : 32
     return box * this.unit
   }
 

@@ -10,7 +10,7 @@ export const measures: readonly Measure[] = ['online', 'incidents', 'households'
 
 /** From little to much; `v` of the feature state runs from 0 to 1. Also the legend's ramp. */
 export const ramps: Record<Exclude<Measure, 'none'>, readonly string[]> = {
-  online: ['#6b2f40', '#4a3d5c', '#1f5d78', '#1f9a94'],
+  online: ['#6a3345', '#34436b', '#1f5c8a', '#2b82b5'],
   incidents: ['#12355c', '#3c3f6e', '#7a4a6e', '#c8633f'],
   households: ['#12355c', '#17507a', '#2277a3', '#3aa6c8'],
 }
