@@ -142,43 +142,6 @@ func (s simulation) run(ctx context.Context, out io.Writer) (err error) {
 	return err
 }
 
-// liveDemo lets n simulated workers live in the demo at base, and report
-// incidents as login, until ctx is done; then they end their duty and it
-// returns. The server must still be there for that.
-func liveDemo(ctx context.Context, db *postgres.DB, base string, trust *tls.Config, n int, interval time.Duration, perMinute float64, login, password string) (err error) {
-	if n == 0 {
-		<-ctx.Done()
-		return nil
-	}
-	ground, err := simulate.Street()
-	if err != nil {
-		return fmt.Errorf("read the demo street: %w", err)
-	}
-	phones, err := provisionPhones(ctx, db, n, "mixed", interval)
-	if err != nil {
-		return err
-	}
-	var reporting sync.WaitGroup
-	var reportErr error
-	defer func() {
-		reporting.Wait()
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-		defer cancel()
-		err = errors.Join(err, reportErr, postgres.RetireLoadWorkers(ctx, db.Pool, time.Now()))
-	}()
-	door := simulate.NewDoor(base, 16, trust)
-	crowd := simulate.NewCrowd(door, ground, phones, simulate.Options{Interval: interval, Senders: 16, Seed: uint64(time.Now().UnixNano()), Shifts: true, Tunnels: true})
-	if perMinute > 0 {
-		reporter := simulate.NewReporter(door, crowd, func(ctx context.Context) (string, error) { return door.SignIn(ctx, login, password) }, perMinute, uint64(time.Now().UnixNano()))
-		reporting.Go(func() {
-			if err := reporter.Run(ctx); err != nil && ctx.Err() == nil {
-				reportErr = err
-			}
-		})
-	}
-	return crowd.Run(ctx)
-}
-
 // tell prints how it goes, every ten seconds.
 func tell(ctx context.Context, out io.Writer, crowd *simulate.Crowd) {
 	tick := time.NewTicker(10 * time.Second)
