@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -29,6 +30,7 @@ type config struct {
 	TLS            string
 	Hosts          string
 	TrustedProxies string
+	MetricsFrom    string
 	MapSources     string
 	Tick           time.Duration
 	LogLevel       string
@@ -42,6 +44,7 @@ type config struct {
 	Incidents   float64
 
 	proxies []netip.Prefix
+	metrics []netip.Prefix
 	level   slog.Level
 }
 
@@ -64,6 +67,7 @@ func (c *config) serveFlags(fs *flag.FlagSet, demo bool) {
 	fs.StringVar(&c.TLS, "tls", "auto", "auto: plain on loopback, a private CA elsewhere; on: always TLS; proxy: plain, because a configured proxy does TLS")
 	fs.StringVar(&c.Hosts, "hosts", "", "names and addresses for the private CA's certificate, comma separated; default: this machine's")
 	fs.StringVar(&c.TrustedProxies, "trusted-proxies", "", "proxies whose X-Forwarded-For counts, as CIDR, comma separated")
+	fs.StringVar(&c.MetricsFrom, "metrics-from", "", "who besides this machine may read /metrics, as CIDR, comma separated")
 	fs.StringVar(&c.MapSources, "map-sources", "", "JSON file of the base maps (see docs/operations.md); default: <data>/map-sources.json if it is there")
 	fs.DurationVar(&c.Tick, "tick", time.Second, "how often screens receive positions")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
@@ -150,18 +154,18 @@ func (c *config) check(demo bool) error {
 	if c.TLS != "auto" && c.TLS != "on" && c.TLS != "proxy" {
 		bad("-tls %q: want auto, on or proxy", c.TLS)
 	}
-	for _, s := range splitList(c.TrustedProxies) {
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			if a, aerr := netip.ParseAddr(s); aerr == nil {
-				p, err = netip.PrefixFrom(a, a.BitLen()), nil
+	for _, list := range []struct {
+		flag, text string
+		into       *[]netip.Prefix
+	}{{"trusted-proxies", c.TrustedProxies, &c.proxies}, {"metrics-from", c.MetricsFrom, &c.metrics}} {
+		for _, s := range splitList(list.text) {
+			p, err := parsePrefix(s)
+			if err != nil {
+				bad("-%s %q: want a CIDR, like 10.0.0.0/8", list.flag, s)
+				continue
 			}
+			*list.into = append(*list.into, p)
 		}
-		if err != nil {
-			bad("-trusted-proxies %q: want a CIDR, like 10.0.0.0/8", s)
-			continue
-		}
-		c.proxies = append(c.proxies, p)
 	}
 	if c.TLS == "proxy" && len(c.proxies) == 0 {
 		bad("-tls proxy needs -trusted-proxies: whose forwarded address may be believed?")
@@ -216,6 +220,22 @@ func loopback(addr string) bool {
 	}
 	a, err := netip.ParseAddr(host)
 	return err == nil && a.IsLoopback()
+}
+
+// parsePrefix reads a CIDR, or a single address as the CIDR of itself.
+func parsePrefix(s string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(a, a.BitLen()), nil
+	}
+	return netip.ParsePrefix(s)
+}
+
+// mayScrape reports whether the address may read the metrics.
+func (c config) mayScrape(from netip.Addr) bool {
+	if from = from.Unmap(); from.IsLoopback() {
+		return true
+	}
+	return slices.ContainsFunc(c.metrics, func(p netip.Prefix) bool { return p.Contains(from) })
 }
 
 func splitList(s string) []string {

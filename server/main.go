@@ -39,6 +39,13 @@ type command struct {
 
 // commands are all there are, in the order of the help.
 var commands = []command{
+	{"serve", "run the command centre", serveMain},
+	{"demo", "run it with the demo street and simulated workers", demoMain},
+	{"simulate", "send simulated workers to a running centre, for load", simulateMain},
+	{"replay", "send recorded tracks (.gpx, .plt, .csv) to a running centre", replayMain},
+	{"import", "import organisations, grids, workers, shifts or a base map", importMain},
+	{"device", "add, rotate or revoke a device's credential", deviceMain},
+	{"user", "add an account or set its password", userMain},
 	{"migrate", "bring a database to this program's schema", migrateMain},
 	{"dsn", "print the address of the running private database", dsnMain},
 	{"version", "print the version", versionMain},

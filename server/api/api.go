@@ -48,10 +48,10 @@ type Deps struct {
 	Log     *slog.Logger
 	Version string
 	Door    Door
-	Sources func() territory.MapSources // what tiles can serve
+	Sources func(ctx context.Context, who access.Session) (territory.MapSources, error) // what tiles can serve (tiles.Tiles.Shown)
 	WGS84   func(crs string, p orb.Point) (orb.Point, error)
 	// Replay hands a quarantined record to its decoder again; outcome is a word for the list.
-	Replay func(ctx context.Context, id int64, by int64) (outcome string, err error)
+	Replay func(ctx context.Context, id int64, scope []string, by int64) (outcome string, err error)
 }
 
 // API is the registered routes.

@@ -95,7 +95,7 @@ func (a *API) quarantineRoutes() {
 		if a.Replay == nil {
 			return nil, fault.New(fault.Busy, "这台服务器没有接收定位的入口，无法重放")
 		}
-		outcome, err := a.Replay(ctx, in.ID, who.Account)
+		outcome, err := a.Replay(ctx, in.ID, who.Scope(access.ManageDevices), who.Account)
 		if err != nil {
 			return nil, err
 		}
