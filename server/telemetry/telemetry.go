@@ -31,7 +31,7 @@ type Telemetry struct {
 	handler http.Handler
 
 	fixes       *prometheus.CounterVec
-	late        prometheus.Counter
+	late        *prometheus.CounterVec
 	commit      prometheus.Histogram
 	commitRows  prometheus.Histogram
 	sockets     *prometheus.GaugeVec
@@ -54,8 +54,8 @@ func New(version string) *Telemetry {
 		reg: reg,
 		fixes: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ingest_fixes_total",
 			Help: "Reports of devices by protocol and what became of them."}, []string{"protocol", "outcome"}),
-		late: prometheus.NewCounter(prometheus.CounterOpts{Name: "ingest_late_total",
-			Help: "Stored fixes that arrived late; divided by the stored ones it is the late share."}),
+		late: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "ingest_late_total",
+			Help: "Stored fixes that arrived late; divided by the stored ones it is the late share."}, []string{"protocol"}),
 		commit: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "ingest_commit_seconds",
 			Help: "Time of one group commit.", Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5}}),
 		commitRows: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "ingest_commit_rows",
@@ -99,17 +99,15 @@ func (t *Telemetry) Handler() http.Handler {
 }
 
 // Fixes counts n reports of a protocol by what became of them: stored,
-// duplicate, off_duty, quarantined, ignored, refused, busy.
+// duplicate, off_duty, quarantined, busy, unauthorized, unreadable, status. The
+// late ones are some of the stored, and therefore have a metric of their own.
 func (t *Telemetry) Fixes(protocol, outcome string, n int) {
-	if t != nil && n > 0 {
+	switch {
+	case t == nil || n <= 0:
+	case outcome == "late":
+		t.late.WithLabelValues(protocol).Add(float64(n))
+	default:
 		t.fixes.WithLabelValues(protocol, outcome).Add(float64(n))
-	}
-}
-
-// Late counts n of the stored fixes as late.
-func (t *Telemetry) Late(n int) {
-	if t != nil && n > 0 {
-		t.late.Add(float64(n))
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 func busy() *telemetry.Telemetry {
 	t := telemetry.New("test")
 	t.Fixes("osmand", "stored", 3)
-	t.Late(1)
+	t.Fixes("osmand", "late", 1)
 	t.Committed(3, time.Millisecond)
 	t.QueueDepth(func() int { return 7 })
 	t.Workers("online", func() int { return 5 })
@@ -75,7 +75,7 @@ func TestWhatIsCountedCanBeRead(t *testing.T) {
 	page := scrape(t, busy())
 	for _, line := range []string{
 		`gridward_ingest_fixes_total{outcome="stored",protocol="osmand"} 3`,
-		`gridward_ingest_late_total 1`,
+		`gridward_ingest_late_total{protocol="osmand"} 1`,
 		`gridward_ingest_queue_depth 7`,
 		`gridward_ingest_commit_rows_sum 3`,
 		`gridward_workers{presence="online"} 5`,
@@ -99,7 +99,6 @@ func TestANilTelemetryCountsNothing(t *testing.T) {
 	t.Parallel()
 	var none *telemetry.Telemetry
 	none.Fixes("osmand", "stored", 1)
-	none.Late(1)
 	none.Committed(1, time.Second)
 	none.QueueDepth(func() int { return 1 })
 	none.Workers("online", func() int { return 1 })
