@@ -152,8 +152,9 @@ func (a *API) mapRoutes() {
 		return out, nil
 	})
 
-	route(a, http.MethodGet, "/map-sources", "What the map can be drawn on, and what it must say", signedIn, func(_ context.Context, _ access.Session, _ *nothing) (*struct{ Body territory.MapSources }, error) {
-		return &struct{ Body territory.MapSources }{a.Sources()}, nil
+	route(a, http.MethodGet, "/map-sources", "What the map can be drawn on, and what it must say", signedIn, func(ctx context.Context, who access.Session, _ *nothing) (*struct{ Body territory.MapSources }, error) {
+		m, err := a.Sources(ctx, who)
+		return &struct{ Body territory.MapSources }{m}, err
 	})
 }
 

@@ -139,9 +139,11 @@ func newWorld(t *testing.T) *world {
 	mux := http.NewServeMux()
 	w.api = api.New(mux, api.Deps{
 		DB: db, Desk: w.desk, Blob: photos, Board: w.board, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), Version: "test", WGS84: datum.ToWGS84,
-		Door:    api.Door{Login: w.signin.Login, Logout: w.signin.Logout, ChangePassword: w.signin.ChangePassword, Pair: w.signin.Pair, NewPairing: w.signin.NewPairing, RevokeKiosk: w.signin.RevokeKiosk},
-		Sources: func() territory.MapSources { return territory.MapSources{Default: "none"} },
-		Replay:  func(context.Context, int64, int64) (string, error) { return "stored", nil },
+		Door: api.Door{Login: w.signin.Login, Logout: w.signin.Logout, ChangePassword: w.signin.ChangePassword, Pair: w.signin.Pair, NewPairing: w.signin.NewPairing, RevokeKiosk: w.signin.RevokeKiosk},
+		Sources: func(context.Context, access.Session) (territory.MapSources, error) {
+			return territory.MapSources{Default: "none"}, nil
+		},
+		Replay: func(context.Context, int64, []string, int64) (string, error) { return "stored", nil },
 	})
 	w.server = httptest.NewServer(signin.Guard(w.signin.Middleware(mux)))
 	t.Cleanup(w.server.Close)
