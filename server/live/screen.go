@@ -229,14 +229,21 @@ func (s *screen) write(hello <-chan incoming) {
 	defer timer.Stop()
 	for {
 		var err error
+		due := false
 		select {
 		case <-s.done:
 			return
 		case <-s.news:
-			err = s.tell()
 		case <-timer.C:
 			timer.Reset(beat)
+			due = true
+		}
+		// The ping goes first: a screen that is always behind must be heard too.
+		if err = s.ping(); err == nil && due {
 			err = s.pulse()
+		}
+		if err == nil {
+			err = s.tell()
 		}
 		if err != nil {
 			s.fail(closeGone)
@@ -350,24 +357,26 @@ func (s *screen) show() error {
 	return nil
 }
 
-// pulse keeps the link alive and looks whether the view still fits its mode.
-func (s *screen) pulse() error {
+// ping asks for a sign of life now and then.
+func (s *screen) ping() error {
 	now := time.Now()
-	if now.Sub(s.pings) >= pingEvery {
-		s.pings = now
-		if err := s.conn.WriteControl(websocket.PingMessage, nil, now.Add(writeWithin)); err != nil {
-			return err
-		}
+	if now.Sub(s.pings) < pingEvery {
+		return nil
 	}
-	if now.Sub(s.wrote) >= beat {
-		if err := s.say("events", fmt.Appendf(nil, `{"type":"tick","at":%d}`, s.live.Clock().UnixMilli())); err != nil {
-			return err
-		}
-	}
+	s.pings = now
+	return s.conn.WriteControl(websocket.PingMessage, nil, now.Add(writeWithin))
+}
+
+// pulse says something when nothing else was said, and has the view looked at
+// again: the number of workers may ask for another mode.
+func (s *screen) pulse() error {
 	s.mu.Lock()
 	s.looked = true
 	s.mu.Unlock()
-	return s.show()
+	if time.Since(s.wrote) < beat {
+		return nil
+	}
+	return s.say("events", fmt.Appendf(nil, `{"type":"tick","at":%d}`, s.live.Clock().UnixMilli()))
 }
 
 // send writes a shared message.
