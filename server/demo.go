@@ -38,6 +38,9 @@ func demoMain(ctx context.Context, p process) error {
 		if err := postgres.SeedStreet(ctx, h.db, street); err != nil {
 			return err
 		}
+		if err := h.ground.look(ctx); err != nil { // before anybody walks on it
+			return err
+		}
 		fresh, err := seedAccounts(ctx, h.db, street.Posts)
 		if err != nil {
 			return err

@@ -40,6 +40,7 @@ type house struct {
 	desk   *desk.Desk
 	signin *signin.Signin
 	ingest *ingest.Ingest
+	ground *groundWatch
 	uplink *uplink.Uplink
 	live   *live.Live
 	api    *api.API
@@ -132,8 +133,8 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 		Log:     func(msg string, args ...any) { h.log.Warn(msg, args...) },
 		Metrics: ingest.Metrics{Outcome: h.tel.Fixes, Commit: func(took time.Duration, rows int) { h.tel.Committed(rows, took) }, Queue: h.queued()},
 	})
-	ground := &groundWatch{db: h.db, ingest: h.ingest, log: h.log}
-	if err := ground.look(ctx); err != nil {
+	h.ground = &groundWatch{db: h.db, ingest: h.ingest, log: h.log}
+	if err := h.ground.look(ctx); err != nil {
 		return nil, err
 	}
 
@@ -158,7 +159,7 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 	}
 	h.tel.DatabaseConns(func() int { return int(h.db.Pool.Stat().AcquiredConns()) })
 
-	h.upkeep.run("ground", ground.run)
+	h.upkeep.run("ground", h.ground.run)
 	h.upkeep.run("ingest", h.ingest.Run)
 	h.upkeep.run("signin", h.signin.Run)
 	h.upkeep.run("live", h.live.Run)

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -72,9 +73,11 @@ func (h *house) liveDeps() live.Deps {
 func (h *house) apiDeps() api.Deps {
 	return api.Deps{
 		DB: h.db, Desk: h.desk, Blob: h.blob, Board: h.board, Clock: h.clock, Log: h.log, Version: programVersion(),
-		Sources: func(context.Context, access.Session) (territory.MapSources, error) { return territory.MapSources{Default: "none"}, nil },
-		WGS84:   datum.ToWGS84,
-		Replay:  h.uplink.Replay,
+		Sources: func(context.Context, access.Session) (territory.MapSources, error) {
+			return territory.MapSources{Default: "none"}, nil
+		},
+		WGS84:  datum.ToWGS84,
+		Replay: h.uplink.Replay,
 		Door: api.Door{
 			Login: h.signin.Login, Logout: h.signin.Logout, ChangePassword: h.signin.ChangePassword,
 			Pair: h.signin.Pair, NewPairing: h.signin.NewPairing, RevokeKiosk: h.signin.RevokeKiosk,
@@ -235,11 +238,15 @@ type groundWatch struct {
 	db     *postgres.DB
 	ingest *ingest.Ingest
 	log    *slog.Logger
-	epoch  int64
+
+	mu    sync.Mutex
+	epoch int64
 }
 
 // look loads the fence when the territory has changed.
 func (g *groundWatch) look(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	epoch, err := postgres.TerritoryEpoch(ctx, g.db.Pool)
 	if err != nil || epoch == g.epoch {
 		return err
