@@ -160,7 +160,9 @@ func (in *Ingest) SetFence(f *fence.Fence) {
 
 // Run works until ctx ends, then commits what waits and returns.
 func (in *Ingest) Run(ctx context.Context) error {
-	if err := in.refreshDays(ctx); err != nil {
+	start, cancel := context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
+	defer cancel()
+	if err := in.refreshDays(start); err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, in.shut)
