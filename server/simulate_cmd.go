@@ -45,7 +45,7 @@ func simulateMain(ctx context.Context, p process) error {
 	fs.StringVar(&s.incidents, "incidents", "0", "incidents reported, like 6/min; needs -login")
 	fs.StringVar(&s.tokens, "tokens", "", "whom to simulate: "+simulate.TokensHelp+"; default: ask the database")
 	fs.StringVar(&s.write, "write-tokens", "", "write whom the database gave to this file, for a later -tokens")
-	fs.IntVar(&s.senders, "senders", 32, "requests in flight at most")
+	fs.IntVar(&s.senders, "senders", 0, "requests in flight at most; default one for forty workers, 16 to 256")
 	fs.Uint64Var(&s.seed, "seed", 1, "the same seed walks the same way")
 	fs.DurationVar(&s.ramp, "ramp", 0, "over how long they come to work; default 400 a second")
 	fs.BoolVar(&s.steady, "steady", false, "nobody ends a shift or loses the network")
@@ -90,7 +90,10 @@ func (s simulation) run(ctx context.Context, out io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, retire()) }()
 	base := baseURL(s.addr)
-	door := simulate.NewDoor(base, s.senders, trust)
+	if s.senders <= 0 {
+		s.senders = simulate.Senders(len(phones))
+	}
+	door := simulate.NewDoor(base, s.senders+2, trust)
 	crowd := simulate.NewCrowd(door, ground, phones, simulate.Options{Interval: s.interval, Batch: s.batch, Senders: s.senders, Seed: s.seed, Ramp: s.ramp, Shifts: !s.steady && s.measure == 0, Tunnels: !s.steady && s.measure == 0})
 	signIn := func(ctx context.Context) (string, error) { return door.SignIn(ctx, s.login, s.password) }
 	var screens []*simulate.Screen

@@ -18,7 +18,7 @@ import (
 type Options struct {
 	Interval time.Duration // how often each phone makes a fix; default 5 s
 	Batch    int           // how many fixes it gathers before it sends; default 1
-	Senders  int           // requests in flight at most; default 32
+	Senders  int           // requests in flight at most; default one for forty phones, 16 to 256
 	Seed     uint64
 	Ramp     time.Duration // over how long they come to work; default so that 400 a second do
 	Shifts   bool          // they go off duty and come back
@@ -56,7 +56,7 @@ func NewCrowd(door *Door, ground *Ground, phones []Phone, o Options) *Crowd {
 	}
 	o.Batch = min(max(o.Batch, 1), largestBatch)
 	if o.Senders <= 0 {
-		o.Senders = 32
+		o.Senders = Senders(len(phones))
 	}
 	if o.Ramp <= 0 {
 		o.Ramp = time.Duration(len(phones)) * time.Second / 400
@@ -75,6 +75,10 @@ func NewCrowd(door *Door, ground *Ground, phones []Phone, o Options) *Crowd {
 	}
 	return c
 }
+
+// Senders is how many requests of so many phones should be in flight at most:
+// enough that a slow commit does not hold up the others' fixes.
+func Senders(phones int) int { return min(256, max(16, phones/40)) }
 
 // Run lets the crowd live until ctx is done, then lets them end their duty
 // and returns. It fails only when no phone's credential is any good.
