@@ -142,19 +142,20 @@ func Guard(next http.Handler, deviceDoors ...string) http.Handler {
 		h.Set("X-Frame-Options", "SAMEORIGIN")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Content-Security-Policy", apiPolicy) // pages replace it with their own
 		if r.TLS != nil {
 			h.Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		if strings.HasPrefix(r.URL.Path, "/api/") {
-			h.Set("Cache-Control", "no-store") // attachments and tiles say otherwise
+			h.Set("Content-Security-Policy", apiPolicy)
+			h.Set("Cache-Control", "no-store") // photos say otherwise
 		}
 		inner.ServeHTTP(w, r)
 	})
 }
 
-// apiPolicy is the policy of everything that is no page: a JSON answer or a
-// photo opened by itself may run and load nothing.
+// apiPolicy is the policy of answers: JSON or a photo opened by itself may run
+// and load nothing. Pages and their scripts bring their own: a worker's script
+// carries the policy that the worker lives under.
 const apiPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox"
 
 func refuse(w http.ResponseWriter, status int, kind fault.Kind, detail string) {

@@ -77,6 +77,9 @@ func New(d Deps) *Tiles {
 	if d.Observe == nil {
 		d.Observe = func(string, string, time.Duration) {}
 	}
+	if d.Sources.Default == "" {
+		d.Sources.Default = "ground"
+	}
 	if d.Client == nil {
 		d.Client = newClient()
 	}
