@@ -77,8 +77,10 @@ export class Recorder {
 
   start(): void {
     if (this.#watch !== null) return
-    if (!window.isSecureContext) return this.#change({ trouble: 'insecure' })
-    if (!this.#geo) return this.#change({ trouble: 'unsupported' })
+    if (!window.isSecureContext || !this.#geo) {
+      this.#change({ trouble: window.isSecureContext ? 'unsupported' : 'insecure' })
+      return
+    }
     const ask: PositionOptions = { enableHighAccuracy: true, maximumAge: 0, timeout: 30_000 }
     this.#change({ watching: true, since: Date.now(), trouble: null })
     this.#watch = this.#geo.watchPosition(

@@ -15,7 +15,10 @@ export interface Receipt {
 }
 
 export interface SendState {
+  /** Positions that wait. */
   unsent: number
+  /** Duty that began or ended and is not known to the server yet. */
+  untold: number
   sending: boolean
   /** When the server last acknowledged something. */
   sentAt: number | null
@@ -62,6 +65,7 @@ export class Sender {
     this.#now = options.now ?? Date.now
     this.state = new Store<SendState>({
       unsent: 0,
+      untold: 0,
       sending: false,
       sentAt: null,
       skew: null,
@@ -98,7 +102,8 @@ export class Sender {
   }
 
   async count(): Promise<void> {
-    this.#change({ unsent: (await this.#options.outbox.unsent()).fixes })
+    const { fixes, sessions } = await this.#options.outbox.unsent()
+    this.#change({ unsent: fixes, untold: sessions })
   }
 
   async #run(): Promise<void> {

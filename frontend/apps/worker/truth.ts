@@ -63,7 +63,8 @@ export function truth(facts: Facts): Truth {
     const age = facts.fixAt === null ? Number.POSITIVE_INFINITY : facts.now - facts.fixAt
     if (facts.hidden) return elsewhere ? on('other') : alert('hidden')
     if (age < silence) return on(sos ? 'sos' : facts.offline ? 'duty.offline' : 'duty')
-    if (facts.geoTrouble && facts.geoTrouble !== 'timeout') return elsewhere ? on('other') : alert(say(facts.geoTrouble))
+    if (facts.geoTrouble && facts.geoTrouble !== 'timeout')
+      return elsewhere ? on('other') : alert(say(facts.geoTrouble))
     const since = facts.watchingSince === null ? Number.POSITIVE_INFINITY : facts.now - facts.watchingSince
     if (since < firstFix) return on('waiting')
     return elsewhere ? on('other') : alert('silent')
