@@ -46,6 +46,8 @@ type config struct {
 	proxies []netip.Prefix
 	metrics []netip.Prefix
 	level   slog.Level
+	demo    bool
+	env     func(string) string // where the file of base maps finds its keys
 }
 
 // secrets are the settings whose values -print-config hides.
@@ -54,8 +56,8 @@ var secrets = map[string]bool{"database-url": true, "nats-url": true}
 // plainNames are flags whose environment variable is the one every tool knows.
 var plainNames = map[string]string{"database-url": "DATABASE_URL", "nats-url": "NATS_URL"}
 
-// serveFlags declares the flags of serve, and those of demo where demo is set.
-func (c *config) serveFlags(fs *flag.FlagSet, demo bool) {
+// serveFlags declares the flags of serve, and those of demo where c is the demo's.
+func (c *config) serveFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.Addr, "addr", "127.0.0.1:8080", "address of the pages, the API and the device doors")
 	fs.StringVar(&c.DeviceAddr, "device-addr", "", "a second, plain HTTP address with the device doors alone, for trackers that cannot do TLS")
 	fs.StringVar(&c.Data, "data", "./data", "directory of the private database, the photos and the keys")
@@ -73,7 +75,7 @@ func (c *config) serveFlags(fs *flag.FlagSet, demo bool) {
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", "text", "text or json")
 	fs.BoolVar(&c.PrintConfig, "print-config", false, "print the configuration with secrets masked, and exit")
-	if demo {
+	if c.demo {
 		fs.BoolVar(&c.AllowRemote, "allow-remote", false, "let the demo listen on other than loopback addresses")
 		fs.IntVar(&c.Workers, "workers", 500, "simulated workers; 0 for none")
 		fs.DurationVar(&c.Interval, "interval", 5*time.Second, "how often a simulated worker reports")
@@ -108,10 +110,10 @@ func fromEnv(fs *flag.FlagSet, env func(string) string) error {
 
 // parseServe reads the flags of serve or demo and reports every problem at once.
 func parseServe(name string, args []string, env func(string) string, out io.Writer) (config, error) {
-	var c config
+	c := config{demo: name == "demo", env: env}
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	fs.SetOutput(out)
-	c.serveFlags(fs, name == "demo")
+	c.serveFlags(fs)
 	if err := fs.Parse(args); err != nil {
 		return c, err
 	}
@@ -121,7 +123,7 @@ func parseServe(name string, args []string, env func(string) string, out io.Writ
 	if err := fromEnv(fs, env); err != nil {
 		return c, err
 	}
-	if err := c.check(name == "demo"); err != nil {
+	if err := c.check(); err != nil {
 		return c, err
 	}
 	if c.PrintConfig {
@@ -137,7 +139,7 @@ func parseServe(name string, args []string, env func(string) string, out io.Writ
 }
 
 // check validates what single flags cannot.
-func (c *config) check(demo bool) error {
+func (c *config) check() error {
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	for name, addr := range map[string]string{"addr": c.Addr, "device-addr": c.DeviceAddr} {
@@ -192,7 +194,7 @@ func (c *config) check(demo bool) error {
 			bad("-map-sources: %v", err)
 		}
 	}
-	if demo {
+	if c.demo {
 		if !c.AllowRemote && !loopback(c.Addr) {
 			bad("the demo has accounts that anyone may read on its terminal: it listens on loopback only; -allow-remote lifts that")
 		}

@@ -23,6 +23,8 @@ import (
 	"github.com/gridward/gridward/server/postgres"
 	"github.com/gridward/gridward/server/signin"
 	"github.com/gridward/gridward/server/telemetry"
+	"github.com/gridward/gridward/server/tiles"
+	"github.com/gridward/gridward/server/timekeeper"
 	"github.com/gridward/gridward/server/uplink"
 )
 
@@ -43,6 +45,7 @@ type house struct {
 	ground *groundWatch
 	uplink *uplink.Uplink
 	live   *live.Live
+	tiles  *tiles.Tiles
 	api    *api.API
 	root   []byte // the private CA's certificate, when there is one
 	upkeep *upkeep
@@ -146,6 +149,13 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 		Count: h.tel.Fixes,
 	})
 	h.live = live.New(h.liveDeps())
+	if h.tiles, err = h.newTiles(); err != nil {
+		return nil, err
+	}
+	keeper, err := timekeeper.New(timekeeper.Deps{DB: h.db, Desk: h.desk, Log: h.log, CloseSessions: h.closeSilent, Called: h.called})
+	if err != nil {
+		return nil, err
+	}
 	secure, root, err := c.secure(h.clock())
 	if err != nil {
 		return nil, err
@@ -159,6 +169,7 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 	}
 	h.tel.DatabaseConns(func() int { return int(h.db.Pool.Stat().AcquiredConns()) })
 
+	h.upkeep.run("timekeeper", keeper.Run)
 	h.upkeep.run("ground", h.ground.run)
 	h.upkeep.run("ingest", h.ingest.Run)
 	h.upkeep.run("signin", h.signin.Run)

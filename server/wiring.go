@@ -1,9 +1,7 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"net/netip"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +19,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 
+	"github.com/gridward/gridward/fixtures"
 	"github.com/gridward/gridward/frontend"
 	"github.com/gridward/gridward/geo/datum"
 	"github.com/gridward/gridward/server/access"
@@ -33,7 +33,7 @@ import (
 	"github.com/gridward/gridward/server/live"
 	"github.com/gridward/gridward/server/postgres"
 	"github.com/gridward/gridward/server/signin"
-	"github.com/gridward/gridward/server/territory"
+	"github.com/gridward/gridward/server/tiles"
 )
 
 // boardSource reads what the board is a cache of.
@@ -73,11 +73,9 @@ func (h *house) liveDeps() live.Deps {
 func (h *house) apiDeps() api.Deps {
 	return api.Deps{
 		DB: h.db, Desk: h.desk, Blob: h.blob, Board: h.board, Clock: h.clock, Log: h.log, Version: programVersion(),
-		Sources: func(context.Context, access.Session) (territory.MapSources, error) {
-			return territory.MapSources{Default: "none"}, nil
-		},
-		WGS84:  datum.ToWGS84,
-		Replay: h.uplink.Replay,
+		Sources: h.tiles.Shown,
+		WGS84:   datum.ToWGS84,
+		Replay:  h.uplink.Replay,
 		Door: api.Door{
 			Login: h.signin.Login, Logout: h.signin.Logout, ChangePassword: h.signin.ChangePassword,
 			Pair: h.signin.Pair, NewPairing: h.signin.NewPairing, RevokeKiosk: h.signin.RevokeKiosk,
@@ -98,10 +96,7 @@ func (h *house) placed(fixes []fleet.Fix) {
 	if h.bus.Alone() || len(fixes) == 0 {
 		return
 	}
-	var b bytes.Buffer
-	if err := gob.NewEncoder(&b).Encode(fixes); err == nil {
-		h.bus.Fixes(fixes[0].Region, b.Bytes())
-	}
+	h.bus.Fixes(fixes[0].Region, board.Pack(fixes))
 }
 
 // turned takes the sessions that began or ended, after their commit.
@@ -127,10 +122,12 @@ func (h *house) hearOthers() error {
 	return errors.Join(
 		h.bus.OnRing(h.live.Ring),
 		h.bus.OnFixes(func(_ int64, batch []byte) {
-			var fixes []fleet.Fix
-			if gob.NewDecoder(bytes.NewReader(batch)).Decode(&fixes) == nil {
-				h.board.Put(fixes)
+			fixes, err := board.Unpack(batch)
+			if err != nil { // a node of another version: the healer reads last_fix
+				h.log.Debug("fixes of another node could not be read", "err", err)
+				return
 			}
+			h.board.Put(fixes)
 		}),
 	)
 }
@@ -168,6 +165,7 @@ func (h *house) queued() func(rows int) {
 func (h *house) mount(mux *http.ServeMux) {
 	h.uplink.Mount(mux)
 	mux.Handle("/ws", h.live)
+	h.tiles.Routes(mux)
 	pages := frontend.Handler(frontend.Files())
 	for _, path := range []string{"/screen", "/console", "/console/", "/m", "/m/", "/assets/", "/fonts/", "/"} {
 		mux.Handle(path, pages)
@@ -290,4 +288,32 @@ func (h *house) sayFirstSteps(ctx context.Context, out io.Writer) error {
 		fmt.Fprintf(out, "Nobody can sign in yet. The first administrator:\n  gridward user add admin -role sysadmin,commander%s\n", dir)
 	}
 	return nil
+}
+
+// newTiles reads which base maps there are and makes the door for tiles.
+func (h *house) newTiles() (*tiles.Tiles, error) {
+	var sources tiles.Catalogue
+	if file := h.conf.mapSourcesFile(); file != "" {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read the base maps: %w", err)
+		}
+		if sources, err = tiles.ParseCatalogue(b, h.conf.env); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+	}
+	if h.conf.demo {
+		sources.Notice = fixtures.Notice
+	}
+	return tiles.New(tiles.Deps{DB: h.db, Clock: h.clock, Log: h.log, Sources: sources, Observe: h.tel.Tile}), nil
+}
+
+// called shows an SOS from a device on the board at once; the journal has it too.
+func (h *house) called(s postgres.SOS) { h.board.SOS(s.Worker, s.State != "closed") }
+
+// closeSilent ends, provisionally, the duty of which nothing was heard for an hour.
+func (h *house) closeSilent(ctx context.Context) (int, error) {
+	turns, err := h.desk.CloseSilent(ctx, time.Hour)
+	h.turned(turns)
+	return len(turns), err
 }

@@ -1,7 +1,9 @@
 package desk
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -40,4 +42,26 @@ func RecordTurn(ctx context.Context, tx pgx.Tx, t postgres.Turn) error {
 	}
 	_, err = postgres.AppendJournal(ctx, tx, s.Region, e)
 	return err
+}
+
+// CloseSilent ends the sessions of which nothing was heard for silence, and
+// returns them. The end is provisional: late fixes before an explicit end
+// reopen a session.
+func (d *Desk) CloseSilent(ctx context.Context, silence time.Duration) (turns []postgres.Turn, err error) {
+	err = d.db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if turns, err = postgres.CloseStaleSessions(ctx, tx, d.clock(), silence); err != nil {
+			return err
+		}
+		slices.SortStableFunc(turns, func(a, b postgres.Turn) int { return cmp.Compare(a.Session.Region, b.Session.Region) })
+		for _, t := range turns {
+			if err := RecordTurn(ctx, tx, t); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return turns, nil
 }
