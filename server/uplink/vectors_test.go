@@ -15,7 +15,6 @@ import (
 	"golang.org/x/crypto/nacl/secretbox"
 
 	"github.com/gridward/gridward/server/fleet"
-	"github.com/gridward/gridward/server/postgres"
 )
 
 // The requests and values come from public test suites and protocol documents:
@@ -286,5 +285,3 @@ func zip(s string) string {
 	_ = z.Close()
 	return b.String()
 }
-
-var _ = postgres.HashToken
