@@ -154,6 +154,7 @@ func (r *binRoom) next(seen uint32, told int, _ time.Time) delivery {
 	defer r.mu.Unlock()
 	d := delivery{seq: r.seq, told: r.cells.end()}
 	if seen == r.seq {
+		d.told = told
 		return d
 	}
 	if seen != 0 {

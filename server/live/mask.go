@@ -18,7 +18,7 @@ var persons = []string{"sos.", "duty."}
 // to call them, and ids by which either could be looked up.
 var dropped = map[string]bool{
 	"reporter_name": true, "reporter_phone": true, "reporter_account": true, "reporter_worker": true,
-	"phone": true, "client_id": true, "actor": true,
+	"phone": true, "client_id": true, "actor": true, "by": true,
 }
 
 // MaskBody returns the body of an event of the kind as it is shown to whoever
@@ -27,11 +27,12 @@ var dropped = map[string]bool{
 // that it does not know is shown without a body: a new kind of event must be
 // thought about before it reaches a public wall.
 func MaskBody(kind string, body json.RawMessage) json.RawMessage {
-	named := false
+	named, incident := false, false
 	switch {
 	case strings.HasPrefix(kind, bare):
 		return body
 	case strings.HasPrefix(kind, "incident."):
+		incident = true
 	case strings.HasPrefix(kind, persons[0]), strings.HasPrefix(kind, persons[1]):
 		named = true
 	default:
@@ -48,10 +49,16 @@ func MaskBody(kind string, body json.RawMessage) json.RawMessage {
 		return emptyBody
 	}
 	if named {
-		for _, key := range []string{"name", "by", "by_name"} {
+		for _, key := range []string{"name", "by_name"} {
 			if s, ok := fields[key].(string); ok {
 				fields[key] = access.MaskName(s)
 			}
+		}
+	}
+	// The title of a call for help begins with who calls.
+	if title, ok := fields["title"].(string); ok && incident && fields["kind"] == "sos" {
+		if who, rest, ok := strings.Cut(title, " "); ok {
+			fields["title"] = access.MaskName(who) + " " + rest
 		}
 	}
 	var out bytes.Buffer

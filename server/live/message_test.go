@@ -17,11 +17,13 @@ func TestMaskBody(t *testing.T) {
 			`{"description":"联系138****5678，证件1101**********002X"}`},
 		"a grid code stays": {
 			"incident.reported", `{"grid_code":"440307012001003","version":1}`, `{"grid_code":"440307012001003","version":1}`},
+		"a call for help names nobody": {
+			"incident.reported", `{"kind":"sos","title":"张小伟 一键求助"}`, `{"kind":"sos","title":"张师傅 一键求助"}`},
 		"photos inside are blotted too": {
 			"incident.reported", `{"photos":[{"id":"a","phone":"1"}]}`, `{"photos":[{"id":"a"}]}`},
 		"whoever calls for help keeps the family name": {
-			"sos.opened", `{"name":"欧阳修","worker":7,"by":"王强","org_name":"明湖社区","phone":"13812345678"}`,
-			`{"by":"王师傅","name":"欧师傅","org_name":"明湖社区","worker":7}`},
+			"sos.opened", `{"name":"欧阳修","worker":7,"by":3,"by_name":"王强","org_name":"明湖社区","phone":"13812345678"}`,
+			`{"by_name":"王师傅","name":"欧师傅","org_name":"明湖社区","worker":7}`},
 		"duty":                       {"duty.ended", `{"name":"张伟","worker":12345678901234567}`, `{"name":"张师傅","worker":12345678901234567}`},
 		"the territory is nobody's":  {"territory.changed", `{"epoch":3}`, `{"epoch":3}`},
 		"a new kind is not shown":    {"visit.planned", `{"name":"张伟"}`, `{}`},

@@ -188,6 +188,7 @@ func (r *pointRoom) next(seen uint32, told int, now time.Time) delivery {
 	d := delivery{seq: r.seq, told: r.names.end()}
 	switch {
 	case seen == r.seq:
+		d.told = told // names without a state to use them wait for it
 		return d
 	case seen == r.seq-1 && seen >= r.oldest:
 		d.frame = r.delta
@@ -202,6 +203,7 @@ func (r *pointRoom) next(seen uint32, told int, now time.Time) delivery {
 	}
 	announce, ok := r.names.since(told)
 	if !ok {
+		d.frame = r.snapshot(now) // everybody named anew is placed anew
 		announce = r.names.whole(func() [][]byte {
 			all := make([][]byte, 0, len(r.members))
 			for _, m := range r.members {
