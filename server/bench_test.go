@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// figure is one line of the README's table: a benchmark's figure, and the
+// baseline of the same run that it is held against.
+type figure struct {
+	what     string
+	pkg      string
+	run      string    // -bench
+	once     bool      // one iteration is the whole measurement
+	ours     measureOf // what is shown
+	baseline measureOf // what it is divided by; empty where the benchmark divides by itself
+	ratio    func(our, base float64) float64
+	target   float64   // at least
+	ratioOf  measureOf // the ratio where the benchmark reports one
+	beside   map[string]measureOf
+}
+
+// measureOf names a benchmark by the end of its name, and one of its units.
+type measureOf struct{ bench, unit string }
+
+func faster(our, base float64) float64 { return base / our } // both are times
+
+var figures = []figure{
+	{what: "durable ingest, HTTP batches of 100 ÷ raw binary COPY on two connections", pkg: "./server/ingest", run: "DurableIngest", once: true,
+		ours: measureOf{"DurableIngest", "http_fixes/s"}, baseline: measureOf{"DurableIngest", "copy_rows/s"}, ratioOf: measureOf{"DurableIngest", "ratio"}, target: 0.4,
+		beside: map[string]measureOf{"single OsmAnd requests": {"DurableIngest", "osmand_req/s"}}},
+	{what: "fence, 133 grids of the demo street ÷ R-tree + orb", pkg: "./geo/fence", run: "Fence/fence/(gridward|rtree-orb|h3)/street",
+		ours: measureOf{"fence/gridward/street", "ns/op"}, baseline: measureOf{"fence/rtree-orb/street", "ns/op"}, ratio: faster, target: 10,
+		beside: map[string]measureOf{"allocations": {"fence/gridward/street", "allocs/op"}, "one H3 look-up": {"fence/h3/street", "ns/op"}}},
+	{what: "nearest 10 of 100,000 ÷ PostGIS <-> with GiST", pkg: "./server/postgres", run: "NearPostGIS",
+		ours: measureOf{"near/gridward", "ns/op"}, baseline: measureOf{"near/postgis", "ns/op"}, ratio: faster, target: 50,
+		beside: map[string]measureOf{"PostGIS without the round trip": {"near/postgis-inside", "ns/op"}}},
+	{what: "moves of 100,000 workers", pkg: "./geo/near", run: "Near/near/update", ours: measureOf{"near/update", "updates/s"}},
+	{what: "fan-out to 500 screens, updates per CPU second ÷ one JSON message per update", pkg: "./server/live", run: "Fanout", once: true,
+		ours: measureOf{"Fanout", "updates/cpu-s"}, ratioOf: measureOf{"Fanout", "x-json"}, target: 100,
+		beside: map[string]measureOf{"delivered": {"Fanout", "updates/s"}, "bytes": {"Fanout", "B/update"}, "memory": {"Fanout", "KiB/screen"}}},
+	{what: "fan-out to 500 screens ÷ raw loopback writes of the same bytes", pkg: "./server/live", run: "Fanout", once: true,
+		ours: measureOf{"Fanout", "updates/cpu-s"}, ratioOf: measureOf{"Fanout", "x-raw"}, target: 0.5},
+}
+
+// TestBench runs every benchmark of the README and prints the table, each
+// figure against the baseline of the same run. A figure below its target is
+// printed as such and fails nothing: machines differ.
+func TestBench(t *testing.T) {
+	if os.Getenv("GRIDWARD_BENCH") == "" {
+		t.Skip("timings are no test: run `make bench`")
+	}
+	outputs := map[string]map[measureOf]float64{}
+	var table strings.Builder
+	fmt.Fprintf(&table, "| What | Measured | Ratio | Target |\n|---|---|---|---|\n")
+	for _, f := range figures {
+		key := f.pkg + " " + f.run
+		found, ok := outputs[key]
+		if !ok {
+			found = runBench(t, f)
+			outputs[key] = found
+		}
+		shown := show(found, f.ours)
+		for name, m := range f.beside {
+			shown += "; " + name + " " + show(found, m)
+		}
+		ratio, target := "—", "—"
+		if r, ok := found[f.ratioOf]; ok {
+			ratio = fmt.Sprintf("%.2f×", r)
+		} else if f.ratio != nil {
+			ratio = fmt.Sprintf("%.1f× (baseline %s)", f.ratio(found[f.ours], found[f.baseline]), show(found, f.baseline))
+		}
+		if f.target > 0 {
+			target = fmt.Sprintf("≥ %g×", f.target)
+		}
+		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", f.what, shown, ratio, target)
+	}
+	t.Logf("%s/%s, %d processors, %s\n\n%s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), table.String())
+}
+
+var benchLine = regexp.MustCompile(`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
+
+// runBench runs one package's benchmarks in a process of its own and reads its figures.
+func runBench(t *testing.T, f figure) map[measureOf]float64 {
+	t.Helper()
+	args := []string{"test", "-run", "^$", "-bench", f.run, "-benchmem", "-timeout", "30m"}
+	if f.once {
+		args = append(args, "-benchtime", "1x")
+	}
+	cmd := exec.CommandContext(t.Context(), "go", append(args, f.pkg)...)
+	cmd.Dir = ".."
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", f.pkg, err, out)
+	}
+	found := map[measureOf]float64{}
+	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
+		m := benchLine.FindStringSubmatch(lines.Text())
+		if m == nil {
+			continue
+		}
+		name := m[1]
+		if _, after, ok := strings.Cut(name, "/"); ok {
+			name = after
+		}
+		words := strings.Fields(m[2])
+		for i := 0; i+1 < len(words); i += 2 {
+			if v, err := strconv.ParseFloat(words[i], 64); err == nil {
+				found[measureOf{name, words[i+1]}] = v
+			}
+		}
+	}
+	if len(found) == 0 {
+		t.Fatalf("%s -bench %s printed no figure:\n%s", f.pkg, f.run, out)
+	}
+	return found
+}
+
+// show writes a figure with its unit, large numbers in groups.
+func show(found map[measureOf]float64, m measureOf) string {
+	v, ok := found[m]
+	if !ok {
+		return "not measured"
+	}
+	switch {
+	case m.unit == "ns/op" && v >= 10_000:
+		return fmt.Sprintf("%.1f µs", v/1000)
+	case m.unit == "ns/op":
+		return fmt.Sprintf("%.4g ns", v)
+	case v >= 1e6:
+		return fmt.Sprintf("%.1f million %s", v/1e6, m.unit)
+	case v >= 1e4:
+		return fmt.Sprintf("%.0f,000 %s", v/1e3, m.unit)
+	}
+	return fmt.Sprintf("%.4g %s", v, m.unit)
+}
