@@ -23,7 +23,7 @@ help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 24
 
 run: need-run build ## install what is missing, build, and start the demo on http://127.0.0.1:8080
-	@exec scripts/run.sh
+	@exec .ci/run.sh
 
 build: $(DIST) ## build bin/gridward with the front end in it
 	$(GO) build -trimpath -ldflags "-X main.version=$(VERSION)" -o bin/gridward ./server
@@ -42,7 +42,7 @@ test-browser: $(MODULES) build
 	@if ls frontend/playwright.config.ts >/dev/null 2>&1; then cd frontend && npx playwright test; else echo "no browser tests yet"; fi
 
 check: need-test build fmt vet lint test race soak-short ## what CI runs
-	@scripts/stop-test-db.sh
+	@.ci/stop-test-db.sh
 	@echo "make check: all green"
 
 fmt:
@@ -76,10 +76,10 @@ clean: clean-test ## remove what was built; the data directory stays
 	find frontend/dist -mindepth 1 ! -name placeholder.html -delete
 
 clean-test: ## stop the PostgreSQL that the tests share
-	@scripts/stop-test-db.sh
+	@.ci/stop-test-db.sh
 
 need-%:
-	@scripts/need.sh $*
+	@.ci/need.sh $*
 
 # npm writes the hidden lock file last, so it dates the whole tree.
 $(MODULES): frontend/package.json frontend/package-lock.json
@@ -91,6 +91,6 @@ $(DIST): $(MODULES) $(FRONT)
 	@mkdir -p $(@D) && touch $@
 
 # A module of its own, so that the linter's hundred dependencies are not ours.
-$(LINT): tools/go.mod
+$(LINT): .ci/tools/go.mod
 	@mkdir -p $(@D)
-	$(GO) build -C tools -o ../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+	$(GO) build -C .ci/tools -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint

@@ -116,12 +116,14 @@ EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`
 		}
 		return fmt.Errorf("create the role %s: %w", AppRole, err)
 	}
-	const grants = `DO $$ BEGIN
+	const grants = `DO $$ DECLARE ours text; BEGIN
   IF NOT pg_has_role(current_user, '` + AppRole + `', 'MEMBER') THEN EXECUTE 'GRANT ` + AppRole + ` TO ' || quote_ident(current_user); END IF;
   GRANT USAGE ON SCHEMA public TO ` + AppRole + `;
-  GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO ` + AppRole + `;
+  FOR ours IN SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND pg_has_role(c.relowner, 'USAGE')
+      AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') LOOP
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO ` + AppRole + `', ours);
+  END LOOP;
   GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO ` + AppRole + `;
-  GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO ` + AppRole + `;
   REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit, access_record FROM ` + AppRole + `;
 END $$`
 	if _, err := pool.Exec(ctx, grants); err != nil {
