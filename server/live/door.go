@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -18,9 +17,6 @@ import (
 // sendBuffer bounds what the kernel holds of frames that a slow screen has not
 // taken: what lies there grows old. It holds a snapshot of 10,000 workers.
 const sendBuffer = 256 << 10
-
-// writeBuffers are shared by all screens: a screen that says nothing holds none.
-var writeBuffers = &sync.Pool{}
 
 // ServeHTTP lets a screen in. Whatever a page can act on is said by a close
 // code, because a browser shows a page nothing of a refused upgrade.
@@ -67,7 +63,7 @@ func (l *Live) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	upgrader := websocket.Upgrader{
-		HandshakeTimeout: 10 * time.Second, ReadBufferSize: 512, WriteBufferSize: 2048, WriteBufferPool: writeBuffers,
+		HandshakeTimeout: 10 * time.Second, ReadBufferSize: 512, WriteBufferSize: 2048, WriteBufferPool: &l.buffers,
 		Subprotocols: []string{speak}, CheckOrigin: func(*http.Request) bool { return true }, // checked above
 	}
 	conn, err := upgrader.Upgrade(w, r, nil)

@@ -72,6 +72,7 @@ type Deps struct {
 type Live struct {
 	Deps
 	origins map[string]bool
+	buffers sync.Pool // of writers: a screen that says nothing holds none
 
 	mu        sync.Mutex
 	ready     bool
