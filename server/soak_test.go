@@ -21,7 +21,6 @@ import (
 
 	"github.com/gridward/gridward/fixtures"
 	"github.com/gridward/gridward/server/access"
-	"github.com/gridward/gridward/server/pgcluster"
 	"github.com/gridward/gridward/server/pgtest"
 	"github.com/gridward/gridward/server/postgres"
 	"github.com/gridward/gridward/server/signin"
@@ -80,7 +79,7 @@ func TestSoakKill(t *testing.T) {
 	for until := time.Now().Add(during); time.Now().Before(until); {
 		h.pause(time.Second + rand.N(3*time.Second))
 		victim := []string{"server", "postgres", "both"}[h.rng.IntN(3)]
-		h.kill(ctx, victim)
+		h.kill(victim)
 		kills[victim]++
 		h.ready(2 * time.Minute)
 	}
@@ -227,9 +226,16 @@ func (h *soaked) end() {
 	h.mu.Unlock()
 	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself
 	h.kept.Wait()
+	log, err := os.ReadFile(h.bin + ".log")
+	if err != nil {
+		h.t.Error(err)
+	}
 	if h.t.Failed() {
-		if log, err := os.ReadFile(h.bin + ".log"); err == nil {
-			h.t.Logf("the server's last words:\n%s", log[max(0, len(log)-8000):])
+		h.t.Logf("the server's last words:\n%s", log[max(0, len(log)-8000):])
+	}
+	for line := range strings.Lines(string(log)) {
+		if strings.HasPrefix(line, "gridward serve:") || strings.HasPrefix(line, "panic") {
+			h.t.Logf("a server ended by itself: %s", line)
 		}
 	}
 }
@@ -254,42 +260,29 @@ func (h *soaked) ready(patience time.Duration) {
 }
 
 // kill sends SIGKILL to the server, its PostgreSQL, or both at once.
-func (h *soaked) kill(ctx context.Context, victim string) {
+func (h *soaked) kill(victim string) {
 	h.mu.Lock()
 	server := h.cmd.Process
 	h.mu.Unlock()
 	postmaster := 0
 	if victim != "server" {
-		if dir, err := h.clusterDir(ctx); err == nil {
-			if text, err := os.ReadFile(filepath.Join(dir, "postmaster.pid")); err == nil {
-				first, _, _ := strings.Cut(string(text), "\n")
-				postmaster, _ = strconv.Atoi(first)
-			}
+		text, err := os.ReadFile(filepath.Join(h.data, "postgres", "cluster", "postmaster.pid"))
+		if err != nil {
+			h.t.Fatalf("find the private PostgreSQL: %v", err)
+		}
+		first, _, _ := strings.Cut(string(text), "\n")
+		if postmaster, err = strconv.Atoi(first); err != nil || postmaster < 2 {
+			h.t.Fatalf("find the private PostgreSQL: pid %q", first)
 		}
 	}
-	if victim != "postgres" || postmaster == 0 {
-		_ = server.Kill()
+	if victim != "postgres" {
+		_ = server.Kill() // it may have died with the one before
 	}
-	if postmaster > 1 {
-		_ = syscall.Kill(postmaster, syscall.SIGKILL)
+	if postmaster != 0 {
+		if err := syscall.Kill(postmaster, syscall.SIGKILL); err != nil {
+			h.t.Errorf("kill PostgreSQL: %v", err)
+		}
 	}
-}
-
-// clusterDir asks the private PostgreSQL where its files are.
-func (h *soaked) clusterDir(ctx context.Context) (dir string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	dsn, err := pgcluster.ReadDSN(h.data)
-	if err != nil {
-		return "", err
-	}
-	db, err := postgres.Open(ctx, dsn, postgres.Options{MaxConns: 1, AsOwner: true})
-	if err != nil {
-		return "", err
-	}
-	defer db.Close()
-	err = db.Pool.QueryRow(ctx, "SHOW data_directory").Scan(&dir)
-	return dir, err
 }
 
 func (h *soaked) signIn(door *simulate.Door) func(context.Context) (string, error) {
