@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gridward/gridward/server/access"
@@ -19,22 +20,22 @@ type atlas struct {
 	db    *postgres.DB
 	clock func() time.Time
 
-	mu     sync.Mutex // one reader at a time; the others take what it brings
-	slow   *leaves    // people and grids
-	slowAt time.Time
-	fast   *weather // duty and cases
-	fastAt time.Time
+	mu   sync.Mutex // held by whoever reads anew
+	slow atomic.Pointer[leaves]
+	fast atomic.Pointer[weather]
 }
 
 const (
-	slowEvery = 5 * time.Second
-	fastEvery = time.Second
+	slowEvery  = 5 * time.Second
+	fastEvery  = time.Second
+	muchTooOld = 10 * time.Second
 	// A new leader of a grid does not change the territory's epoch.
 	gridsEvery = time.Minute
 )
 
 // leaves are people and grids. They are never changed once made.
 type leaves struct {
+	at       time.Time
 	epoch    int64
 	workers  []postgres.WorkerRow // by id
 	byID     map[int64]*postgres.WorkerRow
@@ -58,50 +59,60 @@ func newAtlas(db *postgres.DB, clock func() time.Time) *atlas { return &atlas{db
 // everywhere is the scope of the whole house; narrowing happens in memory.
 func everywhere() []string { return []string{""} }
 
-// read returns the atlas, no older than its two ages.
+// read returns the atlas. One caller at a time reads what has grown too old;
+// the others meanwhile take what there is, unless it is much too old.
 func (a *atlas) read(ctx context.Context) (*leaves, *weather, error) {
-	a.mu.Lock()
+	if slow, fast := a.slow.Load(), a.fast.Load(); slow != nil && fast != nil {
+		now := a.clock()
+		if now.Sub(slow.at) < slowEvery && now.Sub(fast.at) < fastEvery {
+			return slow, fast, nil
+		}
+		if now.Sub(fast.at) < muchTooOld && !a.mu.TryLock() {
+			return slow, fast, nil
+		} else if now.Sub(fast.at) >= muchTooOld {
+			a.mu.Lock()
+		}
+	} else {
+		a.mu.Lock()
+	}
 	defer a.mu.Unlock()
 	now := a.clock()
-	if a.slow == nil || now.Sub(a.slowAt) >= slowEvery {
-		slow, err := a.readSlow(ctx, now)
-		if err != nil {
+	slow, fast := a.slow.Load(), a.fast.Load()
+	if slow == nil || now.Sub(slow.at) >= slowEvery {
+		var err error
+		if slow, err = a.readSlow(ctx, now); err != nil {
 			return nil, nil, err
 		}
-		a.slow, a.slowAt = slow, now
+		a.slow.Store(slow)
 	}
-	if a.fast == nil || now.Sub(a.fastAt) >= fastEvery {
-		fast := &weather{at: now, duty: map[int64]postgres.DutyNow{}}
+	if fast == nil || now.Sub(fast.at) >= fastEvery {
 		duty, err := postgres.OnDutyNow(ctx, a.db.Pool, now)
 		if err != nil {
 			return nil, nil, err
 		}
-		for _, d := range duty {
-			if _, ok := fast.duty[d.Worker]; !ok {
-				fast.duty[d.Worker] = d
-			}
-		}
-		if fast.cases, err = postgres.CaseCounts(ctx, a.db.Pool, today(now)); err != nil {
+		cases, err := postgres.CaseCounts(ctx, a.db.Pool, today(now))
+		if err != nil {
 			return nil, nil, err
 		}
-		a.fast, a.fastAt = fast, now
+		fast = &weather{at: now, duty: duty, cases: cases}
+		a.fast.Store(fast)
 	}
-	return a.slow, a.fast, nil
+	return slow, fast, nil
 }
 
 func (a *atlas) readSlow(ctx context.Context, now time.Time) (*leaves, error) {
-	l := &leaves{byID: map[int64]*postgres.WorkerRow{}, grid: map[int64]*postgres.GridRow{}, orgAt: map[string]*org{}}
+	l := &leaves{at: now, byID: map[int64]*postgres.WorkerRow{}, grid: map[int64]*postgres.GridRow{}, orgAt: map[string]*org{}}
 	var err error
 	if l.epoch, err = postgres.TerritoryEpoch(ctx, a.db.Pool); err != nil {
 		return nil, err
 	}
-	if l.workers, err = postgres.Workers(ctx, a.db.Pool, everywhere()); err != nil {
+	if l.workers, err = postgres.Roster(ctx, a.db.Pool); err != nil {
 		return nil, err
 	}
 	for i := range l.workers {
 		l.byID[l.workers[i].ID] = &l.workers[i]
 	}
-	if old := a.slow; old != nil && old.epoch == l.epoch {
+	if old := a.slow.Load(); old != nil && old.epoch == l.epoch {
 		if now.Sub(old.drawn) < gridsEvery {
 			l.grids, l.grid, l.orgs, l.orgAt, l.drawn, l.initials = old.grids, old.grid, old.orgs, old.orgAt, old.drawn, old.initials
 			return l, nil

@@ -105,7 +105,7 @@ func (a *API) mapRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		by := tallies(land, sky, a.Board.All(scope), scope, now)
+		by := tallies(land, sky, a.present(scope, now), scope)
 		out := gridList{Epoch: land.epoch, Grids: []gridBody{}}
 		for i := range land.grids {
 			if g := &land.grids[i]; access.Within(scope, g.OrgPath) {
@@ -191,7 +191,7 @@ func (a *API) gridDetail(ctx context.Context, who access.Session, id int64) (d g
 	if err != nil {
 		return d, err
 	}
-	d.gridBody = gridOf(row, tallies(land, sky, a.Board.All(scope), scope, now)[id], who)
+	d.gridBody = gridOf(row, tallies(land, sky, a.present(scope, now), scope)[id], who)
 	d.Geometry = multiPolygon{"MultiPolygon", shape.Shape}
 	if d.ValidFrom, err = postgres.GridSince(ctx, a.DB.Pool, id); err != nil {
 		return d, err

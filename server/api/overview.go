@@ -90,7 +90,7 @@ func (a *API) overview(ctx context.Context, scope []string) (*overviewBody, erro
 	if err != nil {
 		return nil, err
 	}
-	body := count(land, sky, a.Board.All(scope), categories, scope, now)
+	body := count(land, sky, a.present(scope, now), categories, scope, now)
 	a.counts.mu.Lock()
 	if len(a.counts.kept) >= keptScopes {
 		clear(a.counts.kept)
@@ -98,6 +98,24 @@ func (a *API) overview(ctx context.Context, scope []string) (*overviewBody, erro
 	a.counts.kept[key] = body
 	a.counts.mu.Unlock()
 	return body, nil
+}
+
+// here is what the figures need of a worker on the board.
+type here struct {
+	worker, grid int64
+	orgPath      string
+	presence     fleet.Presence
+	at           time.Time
+}
+
+// present takes the scope's workers off the board without copying all that is known of them.
+func (a *API) present(scope []string, now time.Time) []here {
+	drawn, _ := a.Board.Size()
+	on := make([]here, 0, drawn)
+	a.Board.Each(scope, func(_ uint32, e *board.Entry) {
+		on = append(on, here{e.Worker, e.Grid, e.OrgPath, e.Presence(now), e.At})
+	})
+	return on
 }
 
 // tally is what is on one grid.
@@ -108,7 +126,7 @@ type tally struct {
 }
 
 // tallies counts people and cases by grid, as far as the scope goes.
-func tallies(land *leaves, sky *weather, on []board.Entry, scope []string, now time.Time) map[int64]*tally {
+func tallies(land *leaves, sky *weather, on []here, scope []string) map[int64]*tally {
 	by := make(map[int64]*tally, len(land.grids))
 	at := func(grid int64) *tally {
 		t := by[grid]
@@ -120,13 +138,13 @@ func tallies(land *leaves, sky *weather, on []board.Entry, scope []string, now t
 	}
 	for i := range on {
 		e := &on[i]
-		if e.Grid == 0 {
+		if e.grid == 0 {
 			continue
 		}
-		if p := e.Presence(now); p >= fleet.Idle {
-			at(e.Grid).online++
-			if _, ok := sky.duty[e.Worker]; ok {
-				at(e.Grid).present = true
+		if e.presence >= fleet.Idle {
+			at(e.grid).online++
+			if _, ok := sky.duty[e.worker]; ok {
+				at(e.grid).present = true
 			}
 		}
 	}
@@ -149,7 +167,7 @@ func tallies(land *leaves, sky *weather, on []board.Entry, scope []string, now t
 	return by
 }
 
-func count(land *leaves, sky *weather, on []board.Entry, categories []postgres.Category, scope []string, now time.Time) *overviewBody {
+func count(land *leaves, sky *weather, on []here, categories []postgres.Category, scope []string, now time.Time) *overviewBody {
 	b := &overviewBody{At: now.UTC(), Communities: []communityN{}}
 	b.Incidents.ByUrgency = map[string]int{"critical": 0, "urgent": 0, "normal": 0, "notice": 0}
 	b.Incidents.ByHour = make([]int, 24)
@@ -176,11 +194,11 @@ func count(land *leaves, sky *weather, on []board.Entry, categories []postgres.C
 	heard := make(map[int64]bool, len(on))
 	for i := range on {
 		e := &on[i]
-		heard[e.Worker] = true
-		if e.At.After(newest) {
-			newest = e.At
+		heard[e.worker] = true
+		if e.at.After(newest) {
+			newest = e.at
 		}
-		switch e.Presence(now) {
+		switch e.presence {
 		case fleet.Online:
 			b.Workers.Online++
 		case fleet.Idle:
@@ -192,8 +210,8 @@ func count(land *leaves, sky *weather, on []board.Entry, categories []postgres.C
 		default:
 			b.Workers.Offline++
 		}
-		if e.Presence(now) >= fleet.Idle {
-			if c := place(e.OrgPath); c != nil {
+		if e.presence >= fleet.Idle {
+			if c := place(e.orgPath); c != nil {
 				c.WorkersOnline++
 			}
 		}
@@ -214,7 +232,7 @@ func count(land *leaves, sky *weather, on []board.Entry, categories []postgres.C
 			c.WorkersOnDuty++
 		}
 	}
-	by := tallies(land, sky, on, scope, now)
+	by := tallies(land, sky, on, scope)
 	for i := range land.grids {
 		g := &land.grids[i]
 		if !access.Within(scope, g.OrgPath) {

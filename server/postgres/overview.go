@@ -19,26 +19,32 @@ type DutyNow struct {
 }
 
 const sqlDutyNow = `
-SELECT d.worker_id AS worker, o.path AS org_path, d.id AS session, d.purpose, d.started_at
+SELECT d.worker_id, o.path, d.id, d.purpose, d.started_at
 FROM duty_session d JOIN org o ON o.id = d.org_id WHERE d.ended_at IS NULL
 UNION ALL
 SELECT s.worker_id, o.path, NULL, '', s.starts_at
-FROM shift s JOIN org o ON o.id = s.org_id JOIN worker w ON w.id = s.worker_id
+FROM shift s JOIN org o ON o.id = s.org_id
 WHERE s.starts_at <= $1 AND s.ends_at > $1
-  AND EXISTS (SELECT FROM device x WHERE x.worker_id = s.worker_id AND x.duty = 'schedule' AND x.status = 'active')
-ORDER BY 1, 3 NULLS LAST`
+  AND s.worker_id IN (SELECT x.worker_id FROM device x WHERE x.duty = 'schedule' AND x.status = 'active')`
 
-// OnDutyNow returns everybody on duty, sessions before shifts.
-func OnDutyNow(ctx context.Context, q Querier, now time.Time) ([]DutyNow, error) {
+// OnDutyNow returns everybody on duty by worker; a session counts before a shift.
+func OnDutyNow(ctx context.Context, q Querier, now time.Time) (map[int64]DutyNow, error) {
 	rows, err := q.Query(ctx, sqlDutyNow, now)
 	if err != nil {
 		return nil, fmt.Errorf("read who is on duty: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[DutyNow])
+	duty := map[int64]DutyNow{}
+	var d DutyNow
+	_, err = pgx.ForEachRow(rows, []any{&d.Worker, &d.OrgPath, &d.Session, &d.Purpose, &d.StartedAt}, func() error {
+		if _, ok := duty[d.Worker]; !ok || d.Session != nil {
+			duty[d.Worker] = d
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read who is on duty: %w", err)
 	}
-	return list, nil
+	return duty, nil
 }
 
 // CaseCount is how many incidents of one kind there are on one piece of ground.

@@ -201,3 +201,29 @@ func DutyOf(ctx context.Context, q Querier, region, worker int64, today, now tim
 	}
 	return d, nil
 }
+
+// The assignments are joined once, as a set: asked for each worker apart, ten
+// thousand of them take seconds.
+const sqlRoster = `
+SELECT w.id, w.region_id, w.code, w.name, w.pinyin, w.role, w.kind, w.phone, w.org_id, o.name, o.path, COALESCE(a.id, 0), COALESCE(a.name, '')
+FROM worker w JOIN org o ON o.id = w.org_id
+LEFT JOIN (SELECT DISTINCT ON (x.worker_id) x.worker_id, g.id, v.name
+  FROM grid_assignment x JOIN grid g ON g.id = x.grid_id JOIN grid_version v ON v.grid_id = g.id AND v.valid_to IS NULL
+  WHERE x.valid_to IS NULL ORDER BY x.worker_id, x.is_primary DESC, g.code) a ON a.worker_id = w.id
+WHERE w.status = 'active' ORDER BY w.id`
+
+// Roster returns every active worker and vehicle of the house, by id.
+func Roster(ctx context.Context, q Querier) ([]WorkerRow, error) {
+	rows, err := q.Query(ctx, sqlRoster)
+	if err != nil {
+		return nil, fmt.Errorf("read the roster: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w WorkerRow, err error) {
+		err = row.Scan(&w.ID, &w.Region, &w.Code, &w.Name, &w.Pinyin, &w.Role, &w.Kind, &w.Phone, &w.Org, &w.OrgName, &w.OrgPath, &w.Grid, &w.GridName)
+		return w, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the roster: %w", err)
+	}
+	return list, nil
+}
