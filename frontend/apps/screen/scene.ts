@@ -80,7 +80,6 @@ export class Scene {
       tiles: [ownAddress('/tiles/territory/{z}/{x}/{y}.mvt')],
       minzoom: 8,
       maxzoom: 16,
-      promoteId: { grid: 'id', community: 'id' },
     })
     map.addSource(gridLabels, { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
     map.addSource(focus, { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
@@ -335,12 +334,12 @@ export class Scene {
     const person = handle === null ? undefined : this.fleet.person(handle)
     if (person) return { kind: 'worker', id: person.id }
     const grid = this.map.queryRenderedFeatures(event.point, { layers: ['grid-fill'] })[0]
-    return grid ? { kind: 'grid', id: Number(grid.properties.id) } : null
+    return grid ? { kind: 'grid', id: Number(grid.id) } : null
   }
 
   #hovering(event: MapMouseEvent): void {
     const grid = this.map.queryRenderedFeatures(event.point, { layers: ['grid-fill'] })[0]
-    this.#hoverGrid(grid ? Number(grid.properties.id) : null)
+    this.#hoverGrid(grid ? Number(grid.id) : null)
     this.map.getCanvas().style.cursor = grid ? 'pointer' : ''
   }
 

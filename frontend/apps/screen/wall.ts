@@ -106,7 +106,8 @@ export class Wall {
   }
 
   async enter(session: Session): Promise<void> {
-    this.sources.set(await api.get<MapSources>('/map-sources'))
+    const sources = await api.get<MapSources>('/map-sources')
+    this.sources.set({ ...sources, sources: sources.sources ?? [] })
     this.session.set(session)
     this.phase.set('wall')
     this.#timers.push(
