@@ -22,12 +22,13 @@ type Kiosk struct {
 	CIDR      string     `json:"cidr,omitempty"`
 	CreatedAt time.Time  `json:"created_at"`
 	RevokedAt *time.Time `json:"revoked_at,omitempty"`
-	LastSeen  *time.Time `json:"last_seen,omitempty"`
+	LastSeen  *time.Time `json:"seen_at,omitempty"`
+	Status    string     `json:"status"` // active or revoked
 	Paired    bool       `json:"paired"`
 }
 
 const kioskColumns = `
-SELECT k.id, k.org_id AS org, o.path AS org_path, o.name AS org_name, k.name, COALESCE(k.cidr::text, '') AS cidr, k.created_at, k.revoked_at, k.last_seen,
+SELECT k.id, k.org_id AS org, o.path AS org_path, o.name AS org_name, k.name, COALESCE(k.cidr::text, '') AS cidr, k.created_at, k.revoked_at, k.last_seen, CASE WHEN k.revoked_at IS NULL THEN 'active' ELSE 'revoked' END AS status,
   EXISTS (SELECT FROM credential c WHERE c.kiosk_id = k.id AND c.revoked_at IS NULL) AS paired
 FROM kiosk k JOIN org o ON o.id = k.org_id`
 
