@@ -112,9 +112,14 @@ func (l *Live) sameOrigin(r *http.Request) bool {
 
 // reserve counts a screen in, when there is room for it.
 func (l *Live) reserve(address string) bool {
+	select {
+	case <-l.ready:
+	default:
+		return false
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if !l.ready || l.leaving || len(l.screens) >= l.MaxScreens || l.addresses[address] >= l.MaxPerAddress {
+	if l.leaving || len(l.screens) >= l.MaxScreens || l.addresses[address] >= l.MaxPerAddress {
 		return false
 	}
 	l.addresses[address]++

@@ -160,9 +160,7 @@ func newOurs(b *testing.B, screens, workers int) *ours {
 	o.wait.Go(func() { _ = o.live.Run(ctx) })
 	o.server = httptest.NewServer(o.live)
 	conns := make([]net.Conn, screens)
-	for !o.live.reserve("probe") {
-		time.Sleep(time.Millisecond)
-	}
+	<-o.live.ready
 	before := inUse()
 	for i := range conns {
 		conns[i] = shake(b, o.server.Listener.Addr().String())

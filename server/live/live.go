@@ -74,8 +74,9 @@ type Live struct {
 	origins map[string]bool
 	buffers sync.Pool // of writers: a screen that says nothing holds none
 
+	ready chan struct{} // closed by the first look at the journals
+
 	mu        sync.Mutex
-	ready     bool
 	leaving   bool
 	regions   map[int64]*region
 	halls     map[string]*hall
@@ -115,7 +116,7 @@ func New(d Deps) *Live {
 	set(&d.MaxQueue, 1<<20)
 	l := &Live{
 		Deps: d, origins: map[string]bool{}, regions: map[int64]*region{}, halls: map[string]*hall{},
-		screens: map[*screen]struct{}{}, addresses: map[string]int{}, routes: map[string][]*hall{},
+		ready: make(chan struct{}), screens: map[*screen]struct{}{}, addresses: map[string]int{}, routes: map[string][]*hall{},
 	}
 	l.leave, l.stop = context.WithCancel(context.Background())
 	for _, o := range d.Origins {
@@ -169,14 +170,13 @@ func (l *Live) Run(ctx context.Context) error {
 func (l *Live) watch(ctx context.Context) {
 	poll := time.NewTicker(l.Poll)
 	defer poll.Stop()
+	var once sync.Once
 	away := false
 	for {
 		switch err := l.look(ctx); {
 		case err == nil:
 			away = false
-			l.mu.Lock()
-			l.ready = true
-			l.mu.Unlock()
+			once.Do(func() { close(l.ready) })
 		case !away && ctx.Err() == nil:
 			l.Log.Warn("the journals cannot be looked at", "error", err)
 			away = true
