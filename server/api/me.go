@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 	"github.com/paulmach/orb"
 
@@ -45,6 +46,14 @@ func (a *API) accountRoutes() {
 }
 
 func (a *API) meRoutes() {
+	// Served by the doors of devices; described here because people's clients use it too.
+	a.huma.OpenAPI().AddOperation(&huma.Operation{
+		Method: http.MethodPost, Path: "/api/v1/fixes", OperationID: "post-fixes", Summary: "Native batch of duty sessions and positions",
+		Description: "Bodies and answers are specified in docs/protocol.md, section 1. Needs a device's bearer token, or the session of a signed-in worker.",
+		Security:    []map[string][]string{{"session": {}}},
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{Type: huma.TypeObject}}}},
+		Responses:   map[string]*huma.Response{"200": {Description: "Receipt"}, "401": {Description: "The credential is not good"}, "503": {Description: "Nothing was kept; send the same later"}},
+	})
 	route(a, http.MethodGet, "/me/duty", "Whether the caller is on duty and tracked", person, func(ctx context.Context, who access.Session, _ *nothing) (*struct{ Body myDuty }, error) {
 		home, err := a.myself(ctx, who)
 		if err != nil {

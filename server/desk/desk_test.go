@@ -309,6 +309,9 @@ func TestACallForHelp(t *testing.T) {
 	if err != nil || inc.Kind != "sos" || inc.Urgency != incident.Critical || inc.Region != s.region[1] {
 		t.Errorf("%v %+v", err, inc)
 	}
+	if b, _ := json.Marshal(inc.Masked()); bytes.Contains(b, []byte("赵一")) {
+		t.Errorf("a wall would show his name: %s", b)
+	}
 	if seen, _ := postgres.IncidentVisible(t.Context(), s.db.Pool, inc.ID, []string{s.path[0]}, 0); !seen {
 		t.Error("his own people do not see the case on foreign ground")
 	}

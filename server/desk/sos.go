@@ -114,8 +114,9 @@ func (d *Desk) OpenSOS(ctx context.Context, call SOSCall) (postgres.SOS, error) 
 // regions in ascending order.
 func (d *Desk) raise(ctx context.Context, tx pgx.Tx, call SOSCall, home postgres.WorkerHome, now time.Time) (postgres.SOS, []int64, error) {
 	at := incident.Place{Region: home.Region, Org: home.Org, OrgPath: home.OrgPath, OrgName: home.OrgName}
+	// No name in the text: walls show titles, and mask only the reporter.
 	draft := incident.Draft{
-		Kind: "sos", Source: "sos", Urgency: incident.Critical, Title: home.Name + " 一键求助", Description: "工作人员发出求助，请立即联系并处置。",
+		Kind: "sos", Source: "sos", Urgency: incident.Critical, Title: "一键求助", Description: "工作人员发出求助，请立即联系并处置。",
 		Point: call.Point, Accuracy: call.Accuracy, OccurredAt: &call.At,
 	}
 	if call.Point == nil {
