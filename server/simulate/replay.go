@@ -29,20 +29,19 @@ type ReplayOptions struct {
 	ShiftToNow bool    // move the track to the present, by a shift that the state file keeps
 	State      string  // state file: shifts, and how far each track was acknowledged
 	Batch      int     // fixes in a native request at most; default 100
-	Sessions   bool    // start a duty session before a track and end it after
+	Sessions   bool    // report the duty sessions that cover a track
 	Now        func() time.Time
 }
 
 // progress is what the state file keeps of one device's track.
 type progress struct {
-	File    string        `json:"file"`
-	Digest  string        `json:"sha256"`
-	As      string        `json:"as"`
-	Shift   time.Duration `json:"shift_ns"`
-	Acked   int           `json:"acked"` // fixes from the front that need not be sent again
-	Session uuid.UUID     `json:"session"`
-	Done    bool          `json:"done"` // to the end; when all are, the next run sends all again
-	Ended   bool          `json:"ended"`
+	File   string        `json:"file"`
+	Digest string        `json:"sha256"`
+	As     string        `json:"as"`
+	Shift  time.Duration `json:"shift_ns"`
+	Acked  int           `json:"acked"` // fixes from the front that need not be sent again
+	Done   bool          `json:"done"`  // to the end; when all are, the next run sends all again
+	Ended  int           `json:"ended"` // duty sessions from the front whose end was acknowledged
 }
 
 // Line is what became of one track.
@@ -114,7 +113,6 @@ func NewReplay(door *Door, sources []Source, o ReplayOptions) (*Replay, error) {
 			if o.ShiftToNow {
 				p.Shift = shiftToNow(src.Track, o.Speed, o.Now())
 			}
-			p.Session = uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "gridward:replay:%s:%d", src.Ident, src.Track.Fixes[0].At.Add(p.Shift).UnixMilli()))
 			r.state[src.Ident] = p
 		}
 		if again {
@@ -180,68 +178,115 @@ func (r *Replay) Run(ctx context.Context) error {
 	return errors.Join(append(errs, saveErr, ctx.Err())...)
 }
 
+// People rest. A session of duty is one walk of the track: it ends where
+// nothing was recorded for a while, and before it becomes longer than any
+// shift, because a centre does not let duty go on for ever.
+const (
+	restBetween = 90 * time.Minute
+	longestWalk = 8 * time.Hour
+)
+
+// walk is a stretch of a track under one duty session: fixes from…to-1.
+type walk struct{ from, to int }
+
+func walks(fixes []Fix) (all []walk) {
+	from := 0
+	for i := 1; i <= len(fixes); i++ {
+		if i == len(fixes) || fixes[i].At.Sub(fixes[i-1].At) > restBetween || fixes[i].At.Sub(fixes[from].At) > longestWalk {
+			all = append(all, walk{from, i})
+			from = i
+		}
+	}
+	return all
+}
+
 // send is one device's replay.
 func (r *Replay) send(ctx context.Context, t *replayed) error {
-	fixes := t.Track.Fixes
 	if t.p.Done {
 		return nil
 	}
-	shifted := func(i int) Fix {
-		f := fixes[i]
-		f.At = f.At.Add(t.p.Shift)
-		return f
-	}
-	session := Session{ID: t.p.Session, Purpose: "patrol", StartedAt: shifted(0).At}
-	if t.p.Ended {
-		session.EndedAt = shifted(len(fixes) - 1).At
-	}
-	if r.o.Sessions {
-		if err := r.insist(ctx, t, []Session{session}, nil); err != nil {
-			return err
-		}
-	}
-	begin, from := r.o.Now(), t.p.Acked
-	most := 1
-	if t.Protocol == "native" {
-		most = min(r.o.Batch, largestBatch)
-	}
+	fixes, begin, first := t.Track.Fixes, r.o.Now(), t.p.Acked
 	due := func(i int) time.Time { // when the fix is sent, at the speed asked for, counted from where we begin
 		if r.o.Speed == 0 {
 			return begin
 		}
-		at := begin.Add(time.Duration(float64(fixes[i].At.Sub(fixes[from].At)) / r.o.Speed))
+		at := begin.Add(time.Duration(float64(fixes[i].At.Sub(fixes[first].At)) / r.o.Speed))
 		if own := fixes[i].At.Add(t.p.Shift); own.After(at) {
 			return own // never before its own time
 		}
 		return at
 	}
-	for i := from; i < len(fixes); {
-		if wait := due(i).Sub(r.o.Now()); wait > 0 {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(wait):
+	for k, w := range walks(fixes) {
+		known := k < t.p.Ended // in this run or an earlier one
+		if known && w.to <= first {
+			continue
+		}
+		start, end := fixes[w.from].At.Add(t.p.Shift), fixes[w.to-1].At.Add(t.p.Shift)
+		session := Session{ID: uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "gridward:replay:%s:%d", t.Ident, start.UnixMilli())), Purpose: "patrol", StartedAt: start}
+		if known {
+			session.EndedAt = end
+		}
+		if err := r.wait(ctx, due(max(w.from, min(first, len(fixes)-1)))); err != nil {
+			return err
+		}
+		if r.o.Sessions {
+			if err := r.insist(ctx, t, []Session{session}, nil); err != nil {
+				return err
 			}
 		}
-		batch := []Fix{shifted(i)}
-		for now := r.o.Now(); len(batch) < most && i+len(batch) < len(fixes) && !due(i+len(batch)).After(now); {
-			batch = append(batch, shifted(i+len(batch)))
+		if err := r.sendWalk(ctx, t, walk{max(w.from, first), w.to}, due); err != nil {
+			return err
+		}
+		if r.o.Sessions && !known {
+			session.EndedAt = end
+			if err := r.insist(ctx, t, []Session{session}, nil); err != nil {
+				return err
+			}
+			r.mu.Lock()
+			t.p.Ended, r.dirty = k+1, true
+			r.mu.Unlock()
+		}
+	}
+	r.mu.Lock()
+	t.p.Done, r.dirty = true, true
+	r.mu.Unlock()
+	return nil
+}
+
+// sendWalk sends the fixes of a walk as they come due.
+func (r *Replay) sendWalk(ctx context.Context, t *replayed, w walk, due func(int) time.Time) error {
+	most := 1
+	if t.Protocol == "native" {
+		most = min(r.o.Batch, largestBatch)
+	}
+	for i := w.from; i < w.to; {
+		if err := r.wait(ctx, due(i)); err != nil {
+			return err
+		}
+		var batch []Fix
+		for now := r.o.Now(); len(batch) < most && i < w.to && (len(batch) == 0 || !due(i).After(now)); i++ {
+			f := t.Track.Fixes[i]
+			f.At = f.At.Add(t.p.Shift)
+			batch = append(batch, f)
 		}
 		if err := r.insist(ctx, t, nil, batch); err != nil {
 			return err
 		}
-		i += len(batch)
 	}
-	if r.o.Sessions && !t.p.Ended {
-		session.EndedAt = shifted(len(fixes) - 1).At
-		if err := r.insist(ctx, t, []Session{session}, nil); err != nil {
-			return err
-		}
-	}
-	r.mu.Lock()
-	t.p.Done, t.p.Ended, r.dirty = true, t.p.Ended || r.o.Sessions, true
-	r.mu.Unlock()
 	return nil
+}
+
+func (r *Replay) wait(ctx context.Context, until time.Time) error {
+	d := until.Sub(r.o.Now())
+	if d <= 0 {
+		return ctx.Err()
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
 }
 
 // insist sends one request until it is acknowledged.

@@ -205,3 +205,25 @@ func TestReplayRefusesAnotherTrackForADevice(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestWalksAreNoLongerThanShifts(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	var fixes []Fix
+	for i := range 20 * 60 { // twenty hours, a fix a minute, with a pause of two hours
+		if i == 300 {
+			at = at.Add(2 * time.Hour)
+		}
+		fixes = append(fixes, blank(at.Add(time.Duration(i)*time.Minute), 1, 1))
+	}
+	all := walks(fixes)
+	next := 0
+	for _, w := range all {
+		if w.from != next || w.to <= w.from || fixes[w.to-1].At.Sub(fixes[w.from].At) > longestWalk {
+			t.Errorf("%v after %d", w, next)
+		}
+		next = w.to
+	}
+	if next != len(fixes) || len(all) != 3 || all[0].to != 300 {
+		t.Errorf("%v", all)
+	}
+}
