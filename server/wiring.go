@@ -292,15 +292,17 @@ func (h *house) sayFirstSteps(ctx context.Context, out io.Writer) error {
 
 // newTiles reads which base maps there are and makes the door for tiles.
 func (h *house) newTiles() (*tiles.Tiles, error) {
-	var sources tiles.Catalogue
-	if file := h.conf.mapSourcesFile(); file != "" {
-		b, err := os.ReadFile(file)
-		if err != nil {
+	var file []byte
+	name := h.conf.mapSourcesFile()
+	if name != "" {
+		var err error
+		if file, err = os.ReadFile(name); err != nil {
 			return nil, fmt.Errorf("read the base maps: %w", err)
 		}
-		if sources, err = tiles.ParseCatalogue(b, h.conf.env); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
+	}
+	sources, err := tiles.ParseCatalogue(file, h.conf.env)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if h.conf.demo {
 		sources.Notice = fixtures.Notice

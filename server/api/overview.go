@@ -292,7 +292,8 @@ func countCases(b *overviewBody, cases []postgres.CaseCount, categories []postgr
 			at.IncidentsToday += c.N
 			b.Incidents.ByUrgency[c.Urgency] += c.N
 			b.Incidents.ByHour[c.Hour] += c.N
-			by[c.Category] += c.N
+			category, _, _ := strings.Cut(c.Category, "-") // a kind counts for its category
+			by[category] += c.N
 		}
 	}
 	b.Incidents.ByCategory = make([]categoryN, 0, len(by))
