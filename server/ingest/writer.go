@@ -39,6 +39,10 @@ type writer struct {
 	commit func([]*job)
 }
 
+// company is how many jobs make a commit worth while: with so many together,
+// waiting for more costs their senders more than it saves.
+const company = 16
+
 // run works until its queue is closed and empty.
 func (w *writer) run() {
 	var jobs []*job
@@ -50,7 +54,7 @@ func (w *writer) run() {
 }
 
 // gather adds to the first job what waits already and what comes within the
-// linger, until the commit is full.
+// linger, until the commit is full or in good company.
 func (w *writer) gather(jobs []*job) []*job {
 	rows := jobs[0].weight()
 	var late <-chan time.Time
@@ -64,6 +68,9 @@ func (w *writer) gather(jobs []*job) []*job {
 			rows += j.weight()
 			continue
 		default:
+		}
+		if len(jobs) >= company {
+			return jobs
 		}
 		if late == nil {
 			t := time.NewTimer(w.linger)
