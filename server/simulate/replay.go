@@ -396,7 +396,7 @@ func (r *Replay) save() error {
 	if err != nil {
 		return fmt.Errorf("write the replay's state: %w", err)
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // gone already when all went well
 	_, err = f.Write(data)
 	if err == nil {
 		err = f.Sync()

@@ -84,7 +84,6 @@ type Screen struct {
 	base    time.Time
 	seq     uint32
 	first   bool // no frame but the snapshot so far on this connection
-	resumed map[int64]bool
 }
 
 // NewScreen prepares a screen; Run connects it.
@@ -191,10 +190,8 @@ func (s *Screen) connect(ctx context.Context) error {
 	s.mu.Lock()
 	s.stats.Connects++
 	s.marks, s.base, s.seq, s.first, s.stats.Live = map[uint32]*Mark{}, time.Time{}, 0, true, false
-	s.resumed = map[int64]bool{}
 	for _, c := range s.cursors {
 		hello.Resume = append(hello.Resume, *c)
-		s.resumed[c.Region] = true
 	}
 	s.mu.Unlock()
 	defer func() {

@@ -100,9 +100,9 @@ func (s *socket) shake(u *url.URL, cookie string) error {
 	if err != nil {
 		return &Refusal{Cause: err}
 	}
+	defer res.Body.Close() // empty after an upgrade
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		text, _ := io.ReadAll(io.LimitReader(res.Body, 200))
-		res.Body.Close()
 		return &Refusal{Status: res.StatusCode, Cause: errors.New(strings.TrimSpace(string(text)))}
 	}
 	sum := sha1.Sum([]byte(key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"))
