@@ -64,7 +64,8 @@ export class House {
         answer => answer.ok,
         () => false,
       )
-      if (ready) return
+      // it answers before its street is furnished; the accounts come last
+      if (ready && existsSync(join(this.#data, 'demo-accounts.txt'))) return
       await new Promise(resolve => setTimeout(resolve, 250))
     }
   }

@@ -9,8 +9,9 @@ const report = async (house: House, title: string, urgency = 'urgent', point: re
     data: { title, category: '', description: '', urgency, source: 'patrol', point },
   })
   expect(answer.status(), await answer.text()).toBe(201)
+  const made = (await answer.json()) as { id: string; case_no: string }
   await api.dispose()
-  return (await answer.json()) as { id: string; case_no: string }
+  return made
 }
 
 test('signing in opens the wall; a wrong password does not', async ({ page, house }) => {
