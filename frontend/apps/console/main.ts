@@ -1,0 +1,9 @@
+import '@core/ui/tokens.css'
+import './console.css'
+import { locale } from '@core/i18n/t'
+import { createApp } from 'vue'
+import App from './App.vue'
+import { router } from './router'
+
+document.documentElement.lang = locale()
+createApp(App).use(router).mount('#app')
