@@ -16,6 +16,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	_ "time/tzdata" // devices have zones of their own; the machine may have none
 )
 
 // version is set by the build (-ldflags -X main.version=…).

@@ -253,7 +253,7 @@ func (g *groundWatch) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g.ingest.SetFence(f)
+	g.ingest.SetGround(f, epoch)
 	g.epoch = epoch
 	g.log.Info("the grids are loaded", "grids", len(f.Areas()), "epoch", epoch)
 	return nil

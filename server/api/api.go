@@ -50,6 +50,8 @@ type Deps struct {
 	Door    Door
 	Sources func(ctx context.Context, who access.Session) (territory.MapSources, error) // what tiles can serve (tiles.Tiles.Shown)
 	WGS84   func(crs string, p orb.Point) (orb.Point, error)
+	// Changed says that a device's credentials are no longer what they were; nil = nobody remembers any.
+	Changed func()
 	// Replay hands a quarantined record to its decoder again; outcome is a word for the list.
 	Replay func(ctx context.Context, id int64, scope []string, by int64) (outcome string, err error)
 }
@@ -70,6 +72,9 @@ func New(mux *http.ServeMux, d Deps) *API {
 	}
 	if d.Log == nil {
 		d.Log = slog.Default()
+	}
+	if d.Changed == nil {
+		d.Changed = func() {}
 	}
 	config := huma.DefaultConfig("Gridward", "1")
 	config.Info.Description = "The command centre's API. Times are RFC 3339 in UTC, points [longitude, latitude] in WGS-84. Errors are problem documents (RFC 9457) with a kind: " +

@@ -159,6 +159,7 @@ func (a *API) deviceRoutes() {
 			return a.audit(ctx, tx, who, "device.rotated", d.Ident, map[string]any{"device": d.ID})
 		})
 		out.Body.URLs = urls(request(ctx), out.Body.Token)
+		a.Changed()
 		return out, err
 	})
 
@@ -169,12 +170,14 @@ func (a *API) deviceRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		return &nothing{}, a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		err = a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			if err := postgres.RevokeDevice(ctx, tx, in.ID, a.Clock()); err != nil {
 				return err
 			}
 			return a.audit(ctx, tx, who, "device.revoked", d.Ident, map[string]any{"device": d.ID})
 		})
+		a.Changed()
+		return &nothing{}, err
 	})
 }
 

@@ -132,7 +132,10 @@ func (c *committer) transact(ctx context.Context, tx pgx.Tx, jobs []*job) error 
 	if err := c.load(ctx, tx, jobs); err != nil {
 		return err
 	}
-	g := c.in.ground.Load()
+	g, err := c.in.settleGround(ctx, tx, jobs)
+	if err != nil {
+		return err
+	}
 	days := *c.in.days.Load()
 	for _, j := range jobs {
 		c.judge(g, days, j)

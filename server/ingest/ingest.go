@@ -105,6 +105,7 @@ type ground struct {
 	fence *fence.Fence
 	index map[int64]int // grid id → index in the fence
 	box   orb.Bound     // of the territory and 50 km around; empty = nothing is out of region
+	epoch int64         // of the territory that it was read from; 0 = it is never read again
 }
 
 // Ingest takes fixes in. Make it with New, start it with Run.
@@ -140,9 +141,14 @@ func New(d Deps) *Ingest {
 	return in
 }
 
-// SetFence replaces the fence that fixes are located in. It may be called at any time.
-func (in *Ingest) SetFence(f *fence.Fence) {
-	g := &ground{fence: f, index: map[int64]int{}}
+// SetFence gives the fence that fixes are located in, for good.
+func (in *Ingest) SetFence(f *fence.Fence) { in.SetGround(f, 0) }
+
+// SetGround gives the fence that fixes are located in and the territory's
+// epoch that it was read at. It may be called at any time. A commit that finds
+// another epoch in the database reads the fence again by itself.
+func (in *Ingest) SetGround(f *fence.Fence, epoch int64) {
+	g := &ground{fence: f, index: map[int64]int{}, epoch: epoch}
 	box := orb.Bound{Min: orb.Point{1, 1}, Max: orb.Point{-1, -1}} // empty
 	for i, a := range f.Areas() {
 		g.index[a.ID] = i

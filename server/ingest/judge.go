@@ -1,12 +1,14 @@
 package ingest
 
 import (
+	"context"
 	"math"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geo"
 
@@ -37,8 +39,8 @@ func around(b orb.Bound) orb.Bound {
 // the flags that a fix alone can show, and the grid.
 func (in *Ingest) prepare(dev fleet.Device, b Batch) *job {
 	now := in.d.Clock().UTC().Truncate(time.Microsecond)
-	j := &job{dev: dev, batch: b, at: now, done: make(chan struct{}), fixes: make([]fleet.Fix, 0, len(b.Reports))}
 	g := in.ground.Load()
+	j := &job{dev: dev, batch: b, at: now, ground: g, done: make(chan struct{}), fixes: make([]fleet.Fix, 0, len(b.Reports))}
 	sorted := true
 	for i := range b.Reports {
 		r := &b.Reports[i]
@@ -64,13 +66,7 @@ func (in *Ingest) prepare(dev fleet.Device, b Batch) *job {
 				f.Point, f.Flags = p, f.Flags|fleet.Converted
 			}
 		}
-		f.Flags |= g.flags(f, now)
-		if g.fence != nil {
-			if k, ok := g.fence.Locate(f.Point); ok {
-				a := &g.fence.Areas()[k]
-				f.Grid, f.GridVersion = a.ID, a.Version
-			}
-		}
+		g.locate(f, now)
 		if n := len(j.fixes); n > 1 && f.At.Before(j.fixes[n-2].At) {
 			sorted = false
 		}
@@ -80,6 +76,50 @@ func (in *Ingest) prepare(dev fleet.Device, b Batch) *job {
 		slices.SortStableFunc(j.fixes, func(a, b fleet.Fix) int { return a.At.Compare(b.At) })
 	}
 	return j
+}
+
+// locate gives a fix its grid and the flags that it shows by itself on this ground.
+func (g *ground) locate(f *fleet.Fix, now time.Time) {
+	f.Flags = f.Flags&^fleet.OutOfRegion | g.flags(f, now)
+	f.Grid, f.GridVersion = 0, 0
+	if g.fence == nil {
+		return
+	}
+	if k, ok := g.fence.Locate(f.Point); ok {
+		a := &g.fence.Areas()[k]
+		f.Grid, f.GridVersion = a.ID, a.Version
+	}
+}
+
+// settleGround returns the ground of this transaction, and moves the jobs onto
+// it that were located on an older one: a grid that was imported before a fix
+// is committed is the grid that the fix is in.
+func (in *Ingest) settleGround(ctx context.Context, tx pgx.Tx, jobs []*job) (*ground, error) {
+	g := in.ground.Load()
+	if g.epoch != 0 {
+		epoch, err := postgres.TerritoryEpoch(ctx, tx)
+		if err != nil {
+			return nil, err
+		}
+		if epoch != g.epoch {
+			f, err := postgres.LoadFence(ctx, tx)
+			if err != nil {
+				return nil, err
+			}
+			in.SetGround(f, epoch)
+			g = in.ground.Load()
+		}
+	}
+	for _, j := range jobs {
+		if j.ground == g {
+			continue
+		}
+		for i := range j.fixes {
+			g.locate(&j.fixes[i], j.at)
+		}
+		j.ground = g
+	}
+	return g, nil
 }
 
 // flags are those that a fix shows by itself.

@@ -81,11 +81,15 @@ func (s *street) start(limits ingest.Limits) {
 			return nil
 		},
 	})
+	epoch, err := postgres.TerritoryEpoch(s.t.Context(), s.db.Pool)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	f, err := postgres.LoadFence(s.t.Context(), s.db.Pool)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.in.SetFence(f)
+	s.in.SetGround(f, epoch)
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	in := s.in

@@ -350,3 +350,25 @@ func TestGridsAreWhatPostGISSays(t *testing.T) {
 		t.Errorf("%d fixes are in another grid than PostGIS says", n)
 	}
 }
+
+func TestAGridImportedBeforeAFixIsTheFixesGrid(t *testing.T) {
+	s := newStreet(t)
+	dev := s.device(fleet.DutyAlways)
+	beyond := s.ago(time.Minute, 0)
+	beyond.Point = orb.Point{114.225, 22.685} // east of both grids
+	s.send(dev, beyond)
+	var east int64
+	s.scan(&east, `INSERT INTO grid (region_id, org_id, code) VALUES ($1, $1, '990101001000009') RETURNING id`, s.region)
+	s.exec(`INSERT INTO grid_version (grid_id, version, name, setting, geom, label_point, area_m2)
+		VALUES ($1, 1, '新网格', 'urban', ST_Multi(ST_MakeEnvelope(114.22, 22.68, 114.23, 22.69, 4326)), ST_SetSRID(ST_MakePoint(114.22, 22.68), 4326), 1)`, east)
+	s.exec(`UPDATE territory_epoch SET epoch = epoch + 1`)
+	again := s.ago(30*time.Second, 0)
+	again.Point = beyond.Point
+	s.send(dev, again)
+	if n := s.count(`SELECT count(*) FROM fix WHERE device_id = $1 AND grid_id = $2`, dev.ID, east); n != 1 {
+		t.Errorf("%d fixes are in the grid that was imported between them, want the second alone", n)
+	}
+	if n := s.count(`SELECT count(*) FROM fix WHERE device_id = $1 AND grid_id IS NULL`, dev.ID); n != 1 {
+		t.Errorf("%d fixes are in no grid, want the first alone", n)
+	}
+}

@@ -8,6 +8,7 @@ import (
 
 // job is a batch on its way through a writer.
 type job struct {
+	ground  *ground // that its fixes were located on
 	dev     fleet.Device
 	batch   Batch
 	at      time.Time   // when it was received
