@@ -1,6 +1,6 @@
 // What the wall's map shows: the base map, the territory, people, cases, and
 // the camera that nobody but the viewer moves.
-import type { Grid, Incident, LonLat, MapSource, MapSources } from '@core/api/types'
+import type { Grid, Incident, LonLat, MapSource, MapSources, Sos } from '@core/api/types'
 import { circle } from '@core/geo/mercator'
 import { FleetStore } from '@core/live/fleet-store'
 import { flag } from '@core/live/point-buffer'
@@ -9,6 +9,7 @@ import { BinsLayer } from '@core/map/bins-layer'
 import { createMap } from '@core/map/create'
 import { IncidentLayer } from '@core/map/incident-layer'
 import { LiveOverlay } from '@core/map/live-overlay'
+import { SosLayer } from '@core/map/sos-layer'
 import { BaseMap, ownAddress, territoryEnd } from '@core/map/sources'
 import { gridFill, gridOpacity, type Measure, territoryLabels, territoryLayers } from '@core/map/styles/territory'
 import type { Feature } from 'geojson'
@@ -49,6 +50,7 @@ export class Scene {
   readonly overlay: LiveOverlay
   readonly incidents: IncidentLayer
   readonly bins: BinsLayer
+  readonly sos: SosLayer
   readonly base: BaseMap
   /** The viewer has taken the camera: nothing else may move it. */
   readonly held = new Store(false)
@@ -58,6 +60,7 @@ export class Scene {
   #measure: Measure = 'online'
   #hover: number | null = null
   #selected: Target | null = null
+  #callers: Sos[] = []
   #trail: { worker: number; points: { at: number; point: LonLat }[] } | null = null
 
   static async open(options: SceneOptions): Promise<Scene> {
@@ -84,7 +87,7 @@ export class Scene {
     map.addSource(gridLabels, { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
     map.addSource(focus, { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
     for (const layer of territoryLayers(territory)) map.addLayer(layer, territoryEnd)
-    this.bins = new BinsLayer(map, territoryEnd)
+    this.bins = new BinsLayer(map, 'grid-line')
     for (const layer of territoryLabels(territory, gridLabels)) map.addLayer(layer)
     map.addLayer({
       id: 'focus-area',
@@ -102,6 +105,7 @@ export class Scene {
       paint: { 'line-color': '#5fd4f4', 'line-width': 3, 'line-opacity': 0.7, 'line-dasharray': [0.2, 2] },
     })
     this.incidents = new IncidentLayer(map)
+    this.sos = new SosLayer(map)
     this.base = new BaseMap(map)
 
     const origin: LonLat = options.sources.center
@@ -110,6 +114,8 @@ export class Scene {
     this.overlay = new LiveOverlay(map, this.fleet.points)
     this.overlay.unit = options.unit
     this.fleet.bins.subscribe(bins => this.bins.show(bins))
+    // two fills over each other say nothing: the counts take the measure's place
+    this.fleet.mode.subscribe(() => this.#paintMeasure())
     this.fleet.version.subscribe(() => this.#peopleMoved())
 
     this.setPadding(options.padding)
@@ -207,9 +213,14 @@ export class Scene {
 
   showMeasure(measure: Measure): void {
     this.#measure = measure
+    this.#paintMeasure()
+    this.#paintGrids()
+  }
+
+  #paintMeasure(): void {
+    const measure = this.fleet.mode.get() === 'bins' ? 'none' : this.#measure
     this.map.setPaintProperty('grid-fill', 'fill-color', gridFill(measure))
     this.map.setPaintProperty('grid-fill', 'fill-opacity', gridOpacity(measure))
-    this.#paintGrids()
   }
 
   showLayer(name: LayerName, on: boolean): void {
@@ -251,12 +262,31 @@ export class Scene {
     this.overlay.touch()
   }
 
+  showSos(callers: Sos[]): void {
+    this.#callers = callers
+    this.overlay.alarm = callers.length > 0
+    this.#placeCallers()
+    this.overlay.touch()
+  }
+
+  /** Where they are now, if people are shown one by one; else where they called from. */
+  #placeCallers(): void {
+    this.sos.show(
+      this.#callers.flatMap(({ worker, name, point }) => {
+        const person = this.fleet.mode.get() === 'points' ? this.fleet.worker(worker) : undefined
+        const at = person?.placed ? ([person.lon, person.lat] as LonLat) : point
+        return at ? [{ name, point: at }] : []
+      }),
+    )
+  }
+
   #mark(worker: number, on: boolean): void {
     const person = this.fleet.worker(worker)
     if (person) this.fleet.points.mark(person.handle, flag.selected, on)
   }
 
   #peopleMoved(): void {
+    if (this.#callers.length > 0) this.#placeCallers()
     const selected = this.#selected
     if (selected?.kind === 'worker') {
       const person = this.fleet.worker(selected.id)

@@ -30,7 +30,7 @@ const zh = {
   'kpi.duty': '在岗',
   'kpi.online': '在线',
   'kpi.online.sub': '停留 {n}',
-  'kpi.duty.sub': '共 {n} 人',
+  'kpi.duty.sub': '共 {n}',
   'kpi.rate': '网格在线率',
   'kpi.rate.sub': '{a}/{b}',
   'kpi.today': '今日事件',

@@ -18,6 +18,9 @@ export interface Toast {
 }
 
 const kept = 200
+/** More people than this cannot be told apart on one screen; from this zoom on they can again. */
+const legible = 2_500
+const oneByOneFrom = 15.2
 const overviewEvery = 10_000
 const gridsEvery = 20_000
 const toastFor = 12_000
@@ -161,6 +164,12 @@ export class Wall {
     await this.scene.get()?.showBase(source, sources.sources)
   }
 
+  /** Tells the server what is looked at: people one by one, or counted where they would be a carpet. */
+  look(bbox: [number, number, number, number], zoom: number): void {
+    const crowd = this.overview.get()?.workers.on_duty ?? 0
+    this.socket.look({ bbox, zoom, mode: crowd > legible && zoom < oneByOneFrom ? 'bins' : 'auto' })
+  }
+
   cameraMoved(camera: Camera | null): void {
     this.#camera = camera
     this.#remember()
@@ -209,7 +218,10 @@ export class Wall {
 
   async #figures(): Promise<void> {
     try {
-      this.overview.set(await api.get<Overview>('/overview'))
+      const before = this.overview.get()?.workers.on_duty ?? 0
+      const overview = await api.get<Overview>('/overview')
+      this.overview.set(overview)
+      if (before > legible !== overview.workers.on_duty > legible) this.scene.get()?.look()
       this.overviewFailed.set(false)
     } catch {
       this.overviewFailed.set(true)
@@ -305,8 +317,7 @@ export class Wall {
     this.sos.set([...open, ...list.filter(s => s.state !== 'open')])
     const scene = this.scene.get()
     if (scene) {
-      scene.overlay.alarm = list.length > 0
-      scene.overlay.touch()
+      scene.showSos(this.sos.get())
       const first = open[0]
       // the camera is moved only while nobody holds it
       if (first?.point && !scene.held.get()) scene.map.flyTo({ center: first.point, zoom: 16, duration: 900 })
@@ -340,7 +351,7 @@ export class Wall {
     for (const name of this.hidden.get()) scene.showLayer(name, false)
     this.#showIncidents()
     scene.select(this.selected.get())
-    scene.overlay.alarm = this.sos.get().length > 0
+    scene.showSos(this.sos.get())
   }
 
   #showIncidents(): void {

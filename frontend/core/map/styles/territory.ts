@@ -21,9 +21,11 @@ const state = (name: string, otherwise: number | boolean): Expr =>
   ['coalesce', ['feature-state', name], otherwise] as unknown as Expr
 const unmeasured: Expr = ['==', state('v', -1), -1] as unknown as Expr
 
-export function gridFill(measure: Measure): Expr | string {
-  if (measure === 'none') return palette.grid
-  const ramp = ramps[measure]
+// Both keep the kind of their expression whatever the measure (by state, by zoom
+// and state): MapLibre draws one more frame with the old tiles' attributes, and
+// a constant where it expects an interpolation stops that frame with an error.
+export function gridFill(measure: Measure): Expr {
+  const ramp = measure === 'none' ? [palette.grid, palette.grid] : ramps[measure]
   return [
     'interpolate',
     ['linear'],
@@ -44,7 +46,16 @@ export function gridOpacity(measure: Measure): Expr {
       empty,
       rest,
     ] as unknown as Expr
-  if (measure === 'none') return level(0.24, 0.14, 0, 0)
+  if (measure === 'none')
+    return [
+      'interpolate',
+      ['linear'],
+      ['zoom'],
+      13,
+      level(0.24, 0.14, 0, 0),
+      16.5,
+      level(0.2, 0.12, 0, 0),
+    ] as unknown as Expr
   return [
     'interpolate',
     ['linear'],
