@@ -47,7 +47,7 @@ type committer struct {
 	inside, out      []*fleet.Fix // to fix, and to fix_outside
 	reopen           map[uuid.UUID]bool
 	turns            []postgres.Turn
-	called           []int64
+	called           []call
 	wake             postgres.Wake
 	seen             map[int64]int // device → index in wake.Seen: one statement may not touch a row twice
 	offDuty          map[postgres.OffDuty]int64
@@ -324,7 +324,7 @@ func (c *committer) judge(g *ground, days map[int64]bool, j *job) {
 
 // underSOS reports whether an SOS of the worker lets a fix off duty be kept.
 func (c *committer) underSOS(m *mover, j *job, at time.Time) bool {
-	if m.cover != nil && !m.cover.SOS.IsZero() && at.After(m.cover.SOS.Add(-clockTolerance)) && at.Before(m.cover.SOS.Add(sosReach)) {
+	if m.cover != nil && !m.cover.SOS.IsZero() && reached(m.cover.SOS, at) {
 		return true
 	}
 	for i := range j.fixes {
@@ -332,7 +332,8 @@ func (c *committer) underSOS(m *mover, j *job, at time.Time) bool {
 			return true
 		}
 	}
-	return c.in.calls.recent(j.dev.Worker, j.at)
+	called, ok := c.in.calls.recent(j.dev.Worker, j.at)
+	return ok && reached(called, at)
 }
 
 // track moves the worker's stay on.

@@ -176,6 +176,9 @@ func TestAnSOSPassesEveryFilter(t *testing.T) {
 	if r := s.send(dev, s.ago(-30*time.Second, 50)); r.Stored != 1 {
 		t.Errorf("right after the call: %+v", r)
 	}
+	if r := s.send(dev, s.ago(4*time.Hour, 50)); r.OffDuty != 1 {
+		t.Errorf("from long before the call: %+v", r)
+	}
 	s.mu.Lock()
 	s.now = s.now.Add(10 * time.Minute)
 	s.mu.Unlock()

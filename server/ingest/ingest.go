@@ -133,7 +133,7 @@ func New(d Deps) *Ingest {
 	in.ground.Store(&ground{})
 	none := map[int64]bool{}
 	in.days.Store(&none)
-	in.calls.at = map[int64]time.Time{}
+	in.calls.of = map[int64]noted{}
 	for range d.Limits.Writers {
 		c := &committer{in: in, moved: map[int64]*mover{}, seen: map[int64]int{}, offDuty: map[postgres.OffDuty]int64{}}
 		in.writers = append(in.writers, &writer{in: make(chan *job, 4096), rows: d.Limits.BatchRows, linger: d.Limits.Linger, commit: c.commit})

@@ -238,27 +238,44 @@ func covered(dev *fleet.Device, c *postgres.Cover, at time.Time) (duty, bool) {
 	return duty{}, false
 }
 
+// reached reports whether a fix off duty belongs to the call for help.
+func reached(called, at time.Time) bool {
+	return at.After(called.Add(-clockTolerance)) && at.Before(called.Add(sosReach))
+}
+
+// call is a worker's call for help, at the time of its fix.
+type call struct {
+	worker int64
+	at     time.Time
+}
+
 // calls remembers for a short while who has called for help: the call's row is
 // written by a job a moment later, and the fixes in between are not to be lost.
 type calls struct {
 	mu sync.Mutex
-	at map[int64]time.Time
+	of map[int64]noted
 }
 
-func (c *calls) note(worker int64, at time.Time) {
+type noted struct {
+	at   time.Time // of the call
+	till time.Time // by the server's clock
+}
+
+func (c *calls) note(made call, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for w, t := range c.at {
-		if at.Sub(t) > sosGrace {
-			delete(c.at, w)
+	for w, n := range c.of {
+		if now.After(n.till) {
+			delete(c.of, w)
 		}
 	}
-	c.at[worker] = at
+	c.of[made.worker] = noted{made.at, now.Add(sosGrace)}
 }
 
-func (c *calls) recent(worker int64, now time.Time) bool {
+// recent returns when the worker called, if the call has just come.
+func (c *calls) recent(worker int64, now time.Time) (time.Time, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	t, ok := c.at[worker]
-	return ok && now.Sub(t) <= sosGrace
+	n, ok := c.of[worker]
+	return n.at, ok && !now.After(n.till)
 }

@@ -71,7 +71,7 @@ func (c *committer) settle(ctx context.Context, tx pgx.Tx, j *job, isNew func(*f
 }
 
 func (c *committer) call(ctx context.Context, tx pgx.Tx, f fleet.Fix) error {
-	c.called = append(c.called, f.Worker)
+	c.called = append(c.called, call{f.Worker, f.At})
 	if c.in.d.SOS == nil {
 		return nil
 	}
@@ -129,8 +129,8 @@ func (c *committer) leave(m *mover) {
 // after tells the house what is on disk now.
 func (c *committer) after() {
 	now := c.in.d.Clock()
-	for _, worker := range c.called {
-		c.in.calls.note(worker, now)
+	for _, call := range c.called {
+		c.in.calls.note(call, now)
 	}
 	if len(c.placed) > 0 && c.in.d.Placed != nil {
 		c.in.d.Placed(c.placed)
