@@ -233,9 +233,10 @@ func (h *soaked) end() {
 	if h.t.Failed() {
 		h.t.Logf("the server's last words:\n%s", log[max(0, len(log)-8000):])
 	}
-	for line := range strings.Lines(string(log)) {
+	lines := strings.Split(string(log), "\n")
+	for i, line := range lines {
 		if strings.HasPrefix(line, "gridward serve:") || strings.HasPrefix(line, "panic") {
-			h.t.Logf("a server ended by itself: %s", line)
+			h.t.Logf("a server ended by itself: %s", strings.Join(lines[i:min(i+8, len(lines))], "\n"))
 		}
 	}
 }

@@ -171,6 +171,20 @@ func (h home) quitLeftovers(log *slog.Logger) {
 	}
 }
 
+// forgetDead removes a pid file whose server is dead but not yet waited for by
+// its parent: PostgreSQL takes such a process for a living one. The shared
+// memory of a killed server's backends is guarded by its own key.
+func (h home) forgetDead(log *slog.Logger) {
+	pid, _ := h.postmaster()
+	if pid == 0 || alive(pid) {
+		return
+	}
+	log.Warn("removing the pid file of a PostgreSQL that was killed", "pid", pid)
+	if err := os.Remove(h.pidFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		log.Warn("the pid file could not be removed", "err", err)
+	}
+}
+
 // isOurs reports whether pid is a live postgres working in our cluster directory:
 // a process number alone may have been given to another program since.
 func (h home) isOurs(pid int) bool {
@@ -217,16 +231,40 @@ func waitGone(ctx context.Context, pid int, patience time.Duration) bool {
 	return true
 }
 
-// lastWords is what the server said before it ended.
+// lastWords is what the server said before it ended: until it collects its log
+// it speaks to us, then into the newest file of the log directory.
 func (h home) lastWords() string {
-	const keep = 2 << 10
-	b, err := os.ReadFile(h.startLog())
+	words := tail(h.startLog(), 2<<10)
+	if bytes.Contains(words, []byte("redirecting log output")) {
+		if newest := newestFile(h.logDir()); newest != "" {
+			words = append(append(words, '\n'), tail(newest, 1<<10)...)
+		}
+	}
+	return fmt.Sprintf("%s\n(more in %s)", words, h.logDir())
+}
+
+// tail is the end of a file, at most keep bytes of it, or why there is none.
+func tail(file string, keep int) []byte {
+	b, err := os.ReadFile(file)
 	if err != nil {
-		return err.Error()
+		return []byte(err.Error())
 	}
 	b = bytes.TrimSpace(b)
-	if len(b) > keep {
-		b = b[len(b)-keep:]
+	return b[max(0, len(b)-keep):]
+}
+
+// newestFile is the file of the directory that was written last, "" if there is none.
+func newestFile(dir string) string {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return ""
 	}
-	return fmt.Sprintf("%s\n(more in %s)", b, h.logDir())
+	var newest string
+	var at time.Time
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.ModTime().After(at) {
+			newest, at = filepath.Join(dir, e.Name()), info.ModTime()
+		}
+	}
+	return newest
 }

@@ -60,6 +60,7 @@ const (
 const (
 	startPatience   = 3 * time.Minute  // crash recovery after a kill may replay 2 GB of WAL
 	restartPatience = 2 * time.Minute  // then Wait tells the program to give up
+	launchPatience  = 15 * time.Second // for a failure that does not say what it is
 	stopPatience    = 60 * time.Second // fast shutdown writes a checkpoint
 )
 
@@ -264,22 +265,24 @@ func (c *Cluster) revive() (*child, error) {
 	return next, nil
 }
 
-// launchPatiently launches until the server is ready or ctx ends. Only a failure
-// that passes by itself is tried again: the backends of a killed server hold its
-// shared memory until they notice.
+// launchPatiently launches until the server is ready or ctx ends. A failure that
+// passes by itself is tried again for as long: the backends of a killed server
+// hold its shared memory until they notice. Its log does not always tell in time
+// which failure it was, so every other is tried again for launchPatience.
 func launchPatiently(ctx context.Context, h home, srv server, log *slog.Logger) (*child, error) {
-	pause := 50 * time.Millisecond
+	pause, began := 50*time.Millisecond, time.Now()
 	for attempt := 1; ; attempt++ {
 		ch, err := launch(ctx, h, srv)
 		if err == nil {
 			return ch, nil
 		}
-		if ctx.Err() != nil || (attempt >= 5 && !passing(err)) {
+		if ctx.Err() != nil || (time.Since(began) > launchPatience && !passing(err)) {
 			return nil, err
 		}
 		log.Warn("PostgreSQL did not start; trying again", "attempt", attempt, "err", err)
-		if passing(err) && attempt > 2 {
+		if attempt > 2 {
 			h.quitLeftovers(log)
+			h.forgetDead(log)
 		}
 		select {
 		case <-ctx.Done():
@@ -292,7 +295,8 @@ func launchPatiently(ctx context.Context, h home, srv server, log *slog.Logger) 
 
 func passing(err error) bool {
 	s := err.Error()
-	return strings.Contains(s, "shared memory block") || strings.Contains(s, "is already in use") || strings.Contains(s, "another server might be running")
+	return strings.Contains(s, "shared memory block") || strings.Contains(s, "is already in use") || strings.Contains(s, "another server might be running") ||
+		strings.Contains(s, `lock file "postmaster.pid" already exists`)
 }
 
 // child is one run of postgres.
