@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -145,7 +146,7 @@ func (h *house) simulate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the demo street: %w", err)
 	}
-	phones, err := provisionPhones(ctx, h.db, h.conf.Workers, "native", h.conf.Interval)
+	phones, err := provisionPhones(ctx, h.db, h.conf.Workers, "mixed", h.conf.Interval)
 	if err != nil {
 		return err
 	}
@@ -153,8 +154,14 @@ func (h *house) simulate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	door := simulate.NewDoor(h.url, 16, h.trust())
-	crowd := simulate.NewCrowd(door, ground, phones, simulate.Options{Interval: h.conf.Interval, Senders: 16, Seed: 1, Shifts: true, Tunnels: true})
+	senders := simulate.Senders(len(phones))
+	door := simulate.NewDoor(h.url, senders, h.trust())
+	crowd := simulate.NewCrowd(door, ground, phones, simulate.Options{Interval: h.conf.Interval, Senders: senders, Seed: 1, Shifts: true, Tunnels: true})
+	h.upkeep.then("load workers", func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		return postgres.RetireLoadWorkers(ctx, h.db.Pool, h.clock())
+	})
 	h.upkeep.run("simulated workers", crowd.Run)
 	if h.conf.Incidents > 0 {
 		signIn := func(ctx context.Context) (string, error) { return door.SignIn(ctx, simLogin, password) }

@@ -72,7 +72,7 @@ func (p *phone) goOn(now time.Time) {
 	if p.Vehicle || p.OnDuty {
 		return
 	}
-	p.session = Session{ID: uuid.Must(uuid.NewV7()), Purpose: purposes[p.rng.IntN(len(purposes))], StartedAt: now.Truncate(time.Millisecond)}
+	p.session = Session{ID: uuid.Must(uuid.NewV7()), Purpose: purposes[p.rng.IntN(len(purposes))], StartedAt: now.Truncate(time.Second)}
 	p.tell = append(p.tell, p.session)
 }
 
