@@ -56,7 +56,7 @@ export async function createMap(options: MapOptions): Promise<MapLibre> {
     bearing: options.bearing,
     attributionControl: false, // shown in the page's own foot line
     maxCanvasSize: [16384, 16384], // walls are wider than the default 4096
-    fadeDuration: 150,
+    fadeDuration: 0, // places all labels at once; a fade would spread them over seconds on a weak wall PC
     maxPitch: 0,
     pitchWithRotate: false,
     dragRotate: false,
