@@ -15,3 +15,10 @@ export function dayRange(from: string, to: string): { from?: string; to?: string
   const instant = (day: string) => new Date(`${day}T00:00:00${offset}`).toISOString()
   return { from: from ? instant(from) : undefined, to: to ? instant(after(to)) : undefined }
 }
+
+/** The day that the machine's own calendar shows at an instant. */
+export function localDay(at: number): string {
+  const d = new Date(at)
+  const two = (n: number) => String(n).padStart(2, '0')
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`
+}

@@ -5,8 +5,8 @@ import { dateEnUS, dateZhCN, enUS, type GlobalThemeOverrides, zhCN } from 'naive
 
 const ink = '#e6f0fa'
 const cyan = '#5fd4f4'
-const field = 'rgb(122 176 224 / 0.07)'
-const line = 'rgb(122 176 224 / 0.24)'
+const field = 'rgba(122, 176, 224, 0.07)'
+const line = 'rgba(122, 176, 224, 0.24)'
 
 export const overrides: GlobalThemeOverrides = {
   common: {
@@ -30,11 +30,11 @@ export const overrides: GlobalThemeOverrides = {
     popoverColor: '#12294a',
     tableColor: '#081629',
     inputColor: field,
-    inputColorDisabled: 'rgb(122 176 224 / 0.03)',
+    inputColorDisabled: 'rgba(122, 176, 224, 0.03)',
     actionColor: '#0c1e36',
-    hoverColor: 'rgb(122 176 224 / 0.1)',
+    hoverColor: 'rgba(122, 176, 224, 0.1)',
     borderColor: line,
-    dividerColor: 'rgb(122 176 224 / 0.16)',
+    dividerColor: 'rgba(122, 176, 224, 0.16)',
     textColorBase: ink,
     textColor1: ink,
     textColor2: '#cbdbeb',

@@ -64,6 +64,9 @@ export class Page {
 
   constructor() {
     this.recorder = new Recorder(fix => {
+      // the phone's first answer may be older than the duty it is for
+      const from = this.sos.get().at ?? Date.parse(this.local.get()?.started_at ?? '')
+      if (Date.parse(fix.at) < from) return
       void this.#outbox?.keep(fix).then(() => this.#sender?.count())
     })
     this.recorder.state.subscribe(() => this.#judge())

@@ -63,7 +63,6 @@ const zh = {
   'consent.agree': '我已阅读并同意',
 
   'pocket.open': '口袋模式',
-  'pocket.hint': '屏幕变黑但保持常亮，记录不中断',
   'pocket.leave': '按住屏幕退出',
   'pocket.on': '记录中',
   'pocket.off': '未在记录',
@@ -164,7 +163,6 @@ const en: Record<keyof typeof zh, string> = {
   'consent.agree': 'I have read this and agree',
 
   'pocket.open': 'Pocket mode',
-  'pocket.hint': 'Dark but awake: recording goes on',
   'pocket.leave': 'Hold to leave',
   'pocket.on': 'Recording',
   'pocket.off': 'Not recording',
