@@ -11,6 +11,7 @@ import { IncidentLayer } from '@core/map/incident-layer'
 import { LiveOverlay } from '@core/map/live-overlay'
 import { SosLayer } from '@core/map/sos-layer'
 import { BaseMap, ownAddress, territoryEnd } from '@core/map/sources'
+import { shiftExpression, shiftLayer, zoomShift } from '@core/map/styles/shift'
 import { gridFill, gridOpacity, type Measure, territoryLabels, territoryLayers } from '@core/map/styles/territory'
 import type { Feature } from 'geojson'
 import type { GeoJSONSource, Map as MapLibre, MapMouseEvent, PaddingOptions } from 'maplibre-gl'
@@ -56,6 +57,8 @@ export class Scene {
   readonly held = new Store(false)
   readonly followed = new Store<number | null>(null)
   readonly #options: SceneOptions
+  readonly #shift: number
+  #hidden = new Set<LayerName>()
   #grids: Grid[] = []
   #measure: Measure = 'online'
   #hover: number | null = null
@@ -86,9 +89,11 @@ export class Scene {
     })
     map.addSource(gridLabels, { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
     map.addSource(focus, { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
-    for (const layer of territoryLayers(territory)) map.addLayer(layer, territoryEnd)
-    this.bins = new BinsLayer(map, 'grid-line')
-    for (const layer of territoryLabels(territory, gridLabels)) map.addLayer(layer)
+    const shift = zoomShift(options.unit)
+    this.#shift = shift
+    for (const layer of territoryLayers(territory)) map.addLayer(shiftLayer(layer, shift), territoryEnd)
+    this.bins = new BinsLayer(map, 'grid-line', shift)
+    for (const layer of territoryLabels(territory, gridLabels)) map.addLayer(shiftLayer(layer, shift))
     map.addLayer({
       id: 'focus-area',
       type: 'fill',
@@ -104,9 +109,9 @@ export class Scene {
       layout: { 'line-cap': 'round', 'line-join': 'round' },
       paint: { 'line-color': '#5fd4f4', 'line-width': 3, 'line-opacity': 0.7, 'line-dasharray': [0.2, 2] },
     })
-    this.incidents = new IncidentLayer(map)
-    this.sos = new SosLayer(map)
-    this.base = new BaseMap(map)
+    this.incidents = new IncidentLayer(map, shift)
+    this.sos = new SosLayer(map, shift)
+    this.base = new BaseMap(map, shift)
 
     const origin: LonLat = options.sources.center
     const epoch = performance.now()
@@ -115,7 +120,10 @@ export class Scene {
     this.overlay.unit = options.unit
     this.fleet.bins.subscribe(bins => this.bins.show(bins))
     // two fills over each other say nothing: the counts take the measure's place
-    this.fleet.mode.subscribe(() => this.#paintMeasure())
+    this.fleet.mode.subscribe(() => {
+      this.#paintMeasure()
+      this.#showNames()
+    })
     this.fleet.version.subscribe(() => this.#peopleMoved())
 
     this.setPadding(options.padding)
@@ -144,7 +152,7 @@ export class Scene {
   /** Tells the server what is in view. */
   look(): void {
     const b = this.map.getBounds()
-    this.#options.viewChanged([b.getWest(), b.getSouth(), b.getEast(), b.getNorth()], this.map.getZoom())
+    this.#options.viewChanged([b.getWest(), b.getSouth(), b.getEast(), b.getNorth()], this.map.getZoom() - this.#shift)
   }
 
   setUnit(unit: number): void {
@@ -158,6 +166,8 @@ export class Scene {
 
   /** The composition changed: fit again unless the viewer holds the camera. */
   resized(unit: number, padding: PaddingOptions): void {
+    // another screen altogether: the style's thresholds are made for one; the URL brings the view back
+    if (Math.abs(zoomShift(unit) - this.#shift) > 0.6) location.reload()
     this.setUnit(unit)
     this.setPadding(padding)
     this.map.resize()
@@ -179,7 +189,17 @@ export class Scene {
   /** The viewer asked to see this place. */
   fly(point: LonLat, zoom = 16.5): void {
     this.held.set(true)
-    this.map.flyTo({ center: point, zoom: Math.max(zoom, this.map.getZoom()), duration: 900, essential: false })
+    this.map.flyTo({
+      center: point,
+      zoom: Math.max(zoom + this.#shift, this.map.getZoom()),
+      duration: 900,
+      essential: false,
+    })
+  }
+
+  /** Turns to an alarm, while nobody holds the camera and without holding it. */
+  glance(point: LonLat): void {
+    this.map.flyTo({ center: point, zoom: 16 + this.#shift, duration: 900, essential: false })
   }
 
   flyBox(box: [number, number, number, number]): void {
@@ -220,10 +240,12 @@ export class Scene {
   #paintMeasure(): void {
     const measure = this.fleet.mode.get() === 'bins' ? 'none' : this.#measure
     this.map.setPaintProperty('grid-fill', 'fill-color', gridFill(measure))
-    this.map.setPaintProperty('grid-fill', 'fill-opacity', gridOpacity(measure))
+    this.map.setPaintProperty('grid-fill', 'fill-opacity', shiftExpression(gridOpacity(measure), this.#shift))
   }
 
   showLayer(name: LayerName, on: boolean): void {
+    if (on) this.#hidden.delete(name)
+    else this.#hidden.add(name)
     const visibility = on ? 'visible' : 'none'
     switch (name) {
       case 'people':
@@ -239,9 +261,16 @@ export class Scene {
           this.map.setLayoutProperty(id, 'visibility', visibility)
         break
       case 'labels':
-        for (const id of ['grid-name', 'community-name']) this.map.setLayoutProperty(id, 'visibility', visibility)
+        this.#showNames()
         break
     }
+  }
+
+  /** A grid's name gives way to the counts of people in it. */
+  #showNames(): void {
+    const on = !this.#hidden.has('labels')
+    this.map.setLayoutProperty('community-name', 'visibility', on ? 'visible' : 'none')
+    this.map.setLayoutProperty('grid-name', 'visibility', on && this.fleet.mode.get() === 'points' ? 'visible' : 'none')
   }
 
   select(target: Target | null): void {

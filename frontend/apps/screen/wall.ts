@@ -320,7 +320,7 @@ export class Wall {
       scene.showSos(this.sos.get())
       const first = open[0]
       // the camera is moved only while nobody holds it
-      if (first?.point && !scene.held.get()) scene.map.flyTo({ center: first.point, zoom: 16, duration: 900 })
+      if (first?.point && !scene.held.get()) scene.glance(first.point)
     }
     if (open.length > 0 && !this.#alarm) {
       this.speaker.play('sos')

@@ -5,6 +5,7 @@ import type { GeoJSONSource, Map as MapLibre } from 'maplibre-gl'
 import type { HexBin } from '../live/fleet-store'
 import { fonts, palette } from './palette'
 import { scaledBy } from './styles/ground'
+import { shiftLayer } from './styles/shift'
 
 const source = 'bins'
 const counts = 'bin-counts'
@@ -17,7 +18,7 @@ export class BinsLayer {
   #waiting: ReturnType<typeof setTimeout> | null = null
   #next: HexBin[] = []
 
-  constructor(map: MapLibre, before: string) {
+  constructor(map: MapLibre, before: string, shift: number) {
     this.#map = map
     for (const id of [source, counts])
       map.addSource(id, { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
@@ -47,18 +48,23 @@ export class BinsLayer {
       },
       before,
     )
-    map.addLayer({
-      id: 'bin-count',
-      type: 'symbol',
-      source: counts,
-      layout: {
-        'text-field': ['to-string', ['get', 'workers']],
-        'text-font': fonts,
-        'text-size': scaledBy([10, 12], [14, 16]),
-        'text-padding': 1,
-      },
-      paint: { 'text-color': palette.ink, 'text-halo-color': palette.halo, 'text-halo-width': 1.5 },
-    })
+    map.addLayer(
+      shiftLayer(
+        {
+          id: 'bin-count',
+          type: 'symbol',
+          source: counts,
+          layout: {
+            'text-field': ['to-string', ['get', 'workers']],
+            'text-font': fonts,
+            'text-size': scaledBy([10, 12], [14, 16]),
+            'text-padding': 1,
+          },
+          paint: { 'text-color': palette.ink, 'text-halo-color': palette.halo, 'text-halo-width': 1.5 },
+        },
+        shift,
+      ),
+    )
   }
 
   show(bins: HexBin[]): void {

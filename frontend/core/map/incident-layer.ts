@@ -6,6 +6,7 @@ import { type GeoJSONSource, type Map as MapLibre, Marker } from 'maplibre-gl'
 import type { Incident, LonLat, Urgency } from '../api/types'
 import { rank, urgencies, urgencyLook } from '../ui/severity'
 import { scaledBy } from './styles/ground'
+import { shiftLayer } from './styles/shift'
 
 const source = 'incidents'
 const ratio = 3
@@ -36,7 +37,7 @@ export const incidentLayers = ['incident-mark'] as const
 export class IncidentLayer {
   readonly #map: MapLibre
 
-  constructor(map: MapLibre) {
+  constructor(map: MapLibre, shift: number) {
     this.#map = map
     for (const urgency of urgencies) map.addImage(`urgency-${urgency}`, icon(urgency), { pixelRatio: ratio })
     map.addSource(source, { type: 'geojson', data: { type: 'FeatureCollection', features: [] }, promoteId: 'id' })
@@ -51,18 +52,23 @@ export class IncidentLayer {
         'circle-stroke-width': ['case', ['boolean', ['feature-state', 'selected'], false], 2, 0],
       },
     })
-    map.addLayer({
-      id: 'incident-mark',
-      type: 'symbol',
-      source,
-      layout: {
-        'icon-image': ['concat', 'urgency-', ['get', 'urgency']],
-        'icon-size': scaledBy([11, 0.5], [14, 0.78], [17, 1]),
-        'icon-allow-overlap': true,
-        'icon-ignore-placement': true,
-        'symbol-sort-key': ['-', 10, ['get', 'rank']],
-      },
-    })
+    map.addLayer(
+      shiftLayer(
+        {
+          id: 'incident-mark',
+          type: 'symbol',
+          source,
+          layout: {
+            'icon-image': ['concat', 'urgency-', ['get', 'urgency']],
+            'icon-size': scaledBy([11, 0.5], [14, 0.78], [17, 1]),
+            'icon-allow-overlap': true,
+            'icon-ignore-placement': true,
+            'symbol-sort-key': ['-', 10, ['get', 'rank']],
+          },
+        },
+        shift,
+      ),
+    )
   }
 
   show(incidents: Iterable<Incident>): void {

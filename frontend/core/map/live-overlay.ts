@@ -11,6 +11,7 @@ import type { PointBuffer } from '../live/point-buffer'
 import { stride } from '../live/point-buffer'
 import { presenceColour } from '../ui/severity'
 import { fragmentShader, vertexShader } from './live-shaders'
+import { zoomShift } from './styles/shift'
 
 const probeId = 'live-probe'
 
@@ -146,7 +147,7 @@ export class LiveOverlay {
 
   /** Size of one person's box in CSS pixels at the map's zoom. */
   size(): number {
-    const z = this.#map.getZoom()
+    const z = this.#map.getZoom() - zoomShift(this.unit)
     const box = z < 12 ? 11 : z < 14 ? 11 + (z - 12) * 4.5 : z < 17 ? 20 + (z - 14) * 4 : 32
     return box * this.unit
   }

@@ -1,10 +1,11 @@
 // Who calls for help: on top of everything, named, and there even when people
 // are shown as counts.
-import type { GeoJSONSource, Map as MapLibre } from 'maplibre-gl'
+import type { GeoJSONSource, LayerSpecification, Map as MapLibre } from 'maplibre-gl'
 import type { LonLat } from '../api/types'
 import { presenceColour } from '../ui/severity'
 import { fonts } from './palette'
 import { scaledBy } from './styles/ground'
+import { shiftLayer } from './styles/shift'
 
 const source = 'sos'
 
@@ -17,10 +18,11 @@ export class SosLayer {
   readonly #map: MapLibre
   #shown = ''
 
-  constructor(map: MapLibre) {
+  constructor(map: MapLibre, shift: number) {
+    const add = (layer: LayerSpecification): void => void map.addLayer(shiftLayer(layer, shift))
     this.#map = map
     map.addSource(source, { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
-    map.addLayer({
+    add({
       id: 'sos-halo',
       type: 'circle',
       source,
@@ -32,13 +34,13 @@ export class SosLayer {
         'circle-stroke-width': 2,
       },
     })
-    map.addLayer({
+    add({
       id: 'sos-dot',
       type: 'circle',
       source,
       paint: { 'circle-radius': scaledBy([12, 5], [17, 8]), 'circle-color': presenceColour.sos },
     })
-    map.addLayer({
+    add({
       id: 'sos-name',
       type: 'symbol',
       source,

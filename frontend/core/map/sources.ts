@@ -4,6 +4,7 @@
 import { addProtocol, type LayerSpecification, type Map as MapLibre, type RasterLayerSpecification } from 'maplibre-gl'
 import type { MapSource } from '../api/types'
 import { groundLayers } from './styles/ground'
+import { shiftLayer } from './styles/shift'
 import { grids, Warper } from './tile-warp'
 
 /** Marks in the stack of layers: what belongs to a base map lies under `baseEnd`, or, its labels, between the other two. */
@@ -53,10 +54,12 @@ function tileTemplate(source: MapSource): string {
 
 export class BaseMap {
   readonly #map: MapLibre
+  readonly #shift: number
   #shown: string | null = null
 
-  constructor(map: MapLibre) {
+  constructor(map: MapLibre, shift = 0) {
     this.#map = map
+    this.#shift = shift
   }
 
   get shown(): string | null {
@@ -113,9 +116,10 @@ export class BaseMap {
 
   #vectorLayers(source: MapSource): void {
     const { below, labels } = groundLayers(prefix + source.id)
-    for (const layer of below) this.#map.addLayer({ ...layer, id: prefix + layer.id } as LayerSpecification, baseEnd)
+    for (const layer of below)
+      this.#map.addLayer(shiftLayer({ ...layer, id: prefix + layer.id } as LayerSpecification, this.#shift), baseEnd)
     for (const layer of labels)
-      this.#map.addLayer({ ...layer, id: prefix + layer.id } as LayerSpecification, labelStart)
+      this.#map.addLayer(shiftLayer({ ...layer, id: prefix + layer.id } as LayerSpecification, this.#shift), labelStart)
   }
 
   #raster(source: MapSource, before: string): void {
