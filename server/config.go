@@ -120,10 +120,7 @@ func parseServe(name string, args []string, env func(string) string, out io.Writ
 	if fs.NArg() > 0 {
 		return c, fmt.Errorf("%s takes no argument %q", name, fs.Arg(0))
 	}
-	if err := fromEnv(fs, env); err != nil {
-		return c, err
-	}
-	if err := c.check(); err != nil {
+	if err := errors.Join(fromEnv(fs, env), c.check()); err != nil {
 		return c, err
 	}
 	if c.PrintConfig {
@@ -185,7 +182,7 @@ func (c *config) check() error {
 		bad("-log-format %q: want text or json", c.LogFormat)
 	}
 	if c.DatabaseURL != "" {
-		if u, err := url.Parse(c.DatabaseURL); err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		if u, err := url.Parse(c.DatabaseURL); err != nil || !isPostgres(u) {
 			bad("DATABASE_URL: want postgres://user:password@host:port/database")
 		}
 	}
@@ -250,11 +247,31 @@ func splitList(s string) []string {
 	return out
 }
 
-// maskURL hides the password of a URL.
+// maskURL hides what is secret in a URL: its password, a user name that stands
+// alone where names are tokens (NATS), and passwords among the parameters. Of
+// several URLs, with commas between them, each.
 func maskURL(s string) string {
+	if parts := strings.Split(s, ",nats://"); len(parts) > 1 {
+		for i, p := range parts {
+			parts[i] = maskURL("nats://" + strings.TrimPrefix(p, "nats://"))
+		}
+		return strings.Join(parts, ",")
+	}
 	u, err := url.Parse(s)
-	if err != nil {
+	if err != nil || strings.Contains(u.Host+u.Path, "@") {
 		return "(set)"
+	}
+	if _, has := u.User.Password(); !has && u.User != nil && !isPostgres(u) {
+		u.User = url.User("xxxxx")
+	}
+	q := u.Query()
+	for name := range q {
+		if strings.Contains(strings.ToLower(name), "password") {
+			q.Set(name, "xxxxx")
+			u.RawQuery = q.Encode()
+		}
 	}
 	return u.Redacted()
 }
+
+func isPostgres(u *url.URL) bool { return u.Scheme == "postgres" || u.Scheme == "postgresql" }

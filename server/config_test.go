@@ -29,6 +29,7 @@ func TestParseServe(t *testing.T) {
 		{"the flag wins over the environment", "serve", []string{"-addr", "127.0.0.1:9"}, env("GRIDWARD_ADDR", "nonsense"), nil},
 		{"DATABASE_URL is read by its plain name", "serve", nil, env("DATABASE_URL", "mysql://x"), []string{"DATABASE_URL"}},
 		{"all problems are told at once", "serve", []string{"-tick", "1h", "-tls", "maybe", "-trusted-proxies", "x", "-log-level", "loud"}, env(), []string{"-tick", "-tls", "-trusted-proxies", "-log-level"}},
+		{"those of the environment among them", "serve", []string{"-tls", "maybe"}, env("GRIDWARD_DB_CONNS", "many"), []string{"-tls", "GRIDWARD_DB_CONNS"}},
 		{"a certificate needs its key", "serve", []string{"-tls-cert", "c.pem"}, env(), []string{"-tls-key"}},
 		{"behind a proxy one must say which", "serve", []string{"-tls", "proxy"}, env(), []string{"-trusted-proxies"}},
 		{"a single proxy address is a prefix", "serve", []string{"-tls", "proxy", "-trusted-proxies", "10.1.2.3"}, env(), nil},
@@ -58,12 +59,26 @@ func TestParseServe(t *testing.T) {
 }
 
 func TestPrintConfigHidesPasswords(t *testing.T) {
-	var out strings.Builder
-	_, err := parseServe("serve", []string{"-print-config", "-database-url", "postgres://me:geheim@db/x"}, func(string) string { return "" }, &out)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(out.String(), "geheim") || !strings.Contains(out.String(), "database-url = postgres://me:xxxxx@db/x") {
-		t.Fatalf("printed:\n%s", out.String())
+	for flag, urls := range map[string]map[string]string{
+		"database-url": {
+			"postgres://me:geheim@db/x":                        "postgres://me:xxxxx@db/x",
+			"postgres://me@/x?host=/run&password=geheim":       "postgres://me@/x?host=%2Frun&password=xxxxx",
+			"postgres://me@db/x?sslpassword=geheim&sslmode=no": "postgres://me@db/x?sslmode=no&sslpassword=xxxxx",
+		},
+		"nats-url": {
+			"nats://geheim@bus:4222":               "nats://xxxxx@bus:4222",
+			"nats://me:geheim@a:1,nats://geheim@b": "nats://me:xxxxx@a:1,nats://xxxxx@b",
+			"tls://me:geheim@a,tls://me:geheim@b":  "(set)",
+		},
+	} {
+		for url, want := range urls {
+			var out strings.Builder
+			if _, err := parseServe("serve", []string{"-print-config", "-" + flag, url}, func(string) string { return "" }, &out); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(out.String(), "geheim") || !strings.Contains(out.String(), flag+" = "+want+"\n") {
+				t.Errorf("printed:\n%s", out.String())
+			}
+		}
 	}
 }

@@ -60,6 +60,9 @@ func serveMain(ctx context.Context, p process) error {
 	}
 	return serve(ctx, c, p.errOut, func(_ context.Context, h *house) error {
 		fmt.Fprintf(p.out, "Gridward is at %s/screen\n", h.url)
+		if h.root != nil {
+			fmt.Fprintf(p.out, "Its certificate is from its own CA, whose root is at %s/ca.crt, SHA-256 fingerprint\n  %s\n", h.url, fingerprint(h.root))
+		}
 		return h.sayFirstSteps(ctx, p.out)
 	})
 }
@@ -175,10 +178,7 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 	h.upkeep.run("signin", h.signin.Run)
 	h.upkeep.run("live", h.live.Run)
 	h.serveHTTP("http", listener, h.wrap(mux), secure)
-	h.url = "http://" + listener.Addr().String()
-	if secure != nil {
-		h.url = "https://" + listener.Addr().String()
-	}
+	h.url = c.shownURL(secure != nil, listener.Addr().String())
 	if devices != nil {
 		h.serveHTTP("http for devices", devices, h.tel.Requests(h.uplink), nil)
 	}
@@ -200,9 +200,14 @@ func (h *house) serveHTTP(name string, l net.Listener, handler http.Handler, sec
 	h.upkeep.run(name, func(ctx context.Context) error {
 		stopped := make(chan error, 1)
 		defer context.AfterFunc(ctx, func() {
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
-			stopped <- server.Shutdown(last)
+			err := server.Shutdown(last)
+			if errors.Is(err, context.DeadlineExceeded) { // a request that never ends; its sender has no answer and sends again
+				h.log.Info("requests that did not end are cut off", "part", name)
+				err = server.Close()
+			}
+			stopped <- err
 		})()
 		var err error
 		if secure != nil {

@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -16,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -154,6 +156,30 @@ func (a *authority) issue(hosts []string, now time.Time) (tls.Certificate, error
 func serial() *big.Int {
 	n, _ := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 120))
 	return n
+}
+
+// fingerprint is what a person compares before trusting a root from /ca.crt.
+func fingerprint(rootPEM []byte) string {
+	block, _ := pem.Decode(rootPEM)
+	if block == nil {
+		return "(unreadable)"
+	}
+	return strings.ReplaceAll(fmt.Sprintf("% X", sha256.Sum256(block.Bytes)), " ", ":")
+}
+
+// shownURL is the address of the pages as somebody can type it: a listener on
+// every address is called by the first name of its certificate.
+func (c config) shownURL(secure bool, addr string) string {
+	scheme := "http"
+	if secure {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		names := append(splitList(c.Hosts), ownNames()...)
+		addr = net.JoinHostPort(names[0], port)
+	}
+	return scheme + "://" + addr
 }
 
 // ownNames are the names and addresses this machine answers to.

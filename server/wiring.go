@@ -170,7 +170,17 @@ func (h *house) mount(mux *http.ServeMux) {
 	for _, path := range []string{"/screen", "/console", "/console/", "/m", "/m/", "/assets/", "/fonts/", "/"} {
 		mux.Handle(path, pages)
 	}
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/screen", http.StatusFound) })
+	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
+		if isTracker(r) {
+			h.uplink.ServeHTTP(w, r)
+			return
+		}
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
+			return
+		}
+		http.Redirect(w, r, "/screen", http.StatusFound)
+	})
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", h.ready)
 	mux.HandleFunc("GET /ca.crt", func(w http.ResponseWriter, r *http.Request) {
@@ -228,7 +238,18 @@ func isDeviceDoor(r *http.Request) bool {
 			return true
 		}
 	}
-	return r.URL.Path == "/api/v1/fixes" && r.Header.Get("Authorization") != ""
+	return isTracker(r) || r.URL.Path == "/api/v1/fixes" && r.Header.Get("Authorization") != ""
+}
+
+// isTracker reports whether the request is of an OsmAnd client that was given
+// this machine's address without a path. A redirect to a page would look to it
+// like its fix's receipt.
+func isTracker(r *http.Request) bool {
+	if r.URL.Path != "/" {
+		return false
+	}
+	q := r.URL.Query()
+	return r.Method == http.MethodPost || q.Has("id") || q.Has("deviceid") || q.Has("device_id")
 }
 
 // groundWatch keeps the fence the same as the grids in the database.
@@ -281,6 +302,9 @@ func (h *house) sayFirstSteps(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	dir := " -data " + strconv.Quote(h.conf.Data)
+	if h.conf.DatabaseURL != "" {
+		dir = " -database-url " + strconv.Quote(maskURL(h.conf.DatabaseURL))
+	}
 	if orgs == 0 {
 		fmt.Fprintf(out, "It is empty. Begin with\n  gridward import orgs FILE%s\n  gridward import grids FILE%s\n", dir, dir)
 	}
