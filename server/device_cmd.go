@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -36,7 +36,7 @@ type deviceJob struct {
 	worker, vehicle, org string
 	url                  string
 	new                  postgres.NewDevice
-	out                  io.Writer
+	out                  bytes.Buffer // what is printed once it is committed
 }
 
 // deviceMain runs gridward device.
@@ -47,7 +47,7 @@ func deviceMain(ctx context.Context, p process) error {
 		fmt.Fprint(p.errOut, deviceUsage)
 		fs.PrintDefaults()
 	}
-	j := deviceJob{out: p.out}
+	var j deviceJob
 	fs.StringVar(&j.worker, "worker", "", "add: number (工号) of the worker who carries it")
 	fs.StringVar(&j.vehicle, "vehicle", "", "add: plate or name of the vehicle that it is built into; a new one is registered")
 	fs.StringVar(&j.org, "org", "", "add: code or name of the organisation of a new vehicle; default the topmost one")
@@ -67,14 +67,18 @@ func deviceMain(ctx context.Context, p process) error {
 	}
 	j.new.CRS, j.new.Duty = fleet.CRS(*crs), fleet.Duty(*duty)
 	if err := j.check(words); err != nil {
-		fs.Usage()
-		return err
+		return fmt.Errorf("%w (gridward device -h lists the flags)", err)
 	}
 	db, shut, err := open(ctx)
 	if err != nil {
 		return err
 	}
-	return errors.Join(db.Tx(ctx, j.run), shut())
+	// Nothing is said before it is true: a credential that was printed is committed.
+	if err := db.Tx(ctx, j.run); err != nil {
+		return errors.Join(err, shut())
+	}
+	_, err = j.out.WriteTo(p.out)
+	return errors.Join(err, shut())
 }
 
 func (j *deviceJob) check(words []string) error {
@@ -132,7 +136,7 @@ func (j *deviceJob) run(ctx context.Context, tx pgx.Tx) error {
 		if err := postgres.RevokeDevice(ctx, tx, id, now); err != nil {
 			return err
 		}
-		fmt.Fprintf(j.out, "device %s is revoked; a running centre knows within ten seconds\n", j.ident)
+		fmt.Fprintf(&j.out, "device %s is revoked; a running centre knows within ten seconds\n", j.ident)
 		return nil
 	}
 	token, err := postgres.RotateDevice(ctx, tx, id, now)
@@ -143,7 +147,7 @@ func (j *deviceJob) run(ctx context.Context, tx pgx.Tx) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(j.out, "device %s has a new credential; the old one stays good for 24 hours\n", j.ident)
+	fmt.Fprintf(&j.out, "device %s has a new credential; the old one stays good for 24 hours\n", j.ident)
 	j.print(dev, token)
 	return nil
 }
@@ -173,7 +177,7 @@ func (j *deviceJob) add(ctx context.Context, tx pgx.Tx, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(j.out, "device %s is registered (%s, duty %s, %s)\n", dev.Ident, dev.Protocol, dev.Duty, dev.CRS)
+	fmt.Fprintf(&j.out, "device %s is registered (%s, duty %s, %s)\n", dev.Ident, dev.Protocol, dev.Duty, dev.CRS)
 	j.print(dev, token)
 	return nil
 }
@@ -182,8 +186,8 @@ func (j *deviceJob) add(ctx context.Context, tx pgx.Tx, now time.Time) error {
 // protocol's app wants it.
 func (j *deviceJob) print(dev fleet.Device, token string) {
 	base := strings.TrimSuffix(j.url, "/")
-	fmt.Fprintf(j.out, "\n  credential (shown once): %s\n\n", token)
-	line := func(what, value string) { fmt.Fprintf(j.out, "  %-28s %s\n", what, value) }
+	fmt.Fprintf(&j.out, "\n  credential (shown once): %s\n\n", token)
+	line := func(what, value string) { fmt.Fprintf(&j.out, "  %-28s %s\n", what, value) }
 	switch dev.Protocol {
 	case "osmand":
 		line("OsmAnd, online tracking URL:", base+"/d/"+token+"?lat={0}&lon={1}&timestamp={2}&hdop={3}&altitude={4}&speed={5}&bearing={6}")
