@@ -80,7 +80,7 @@ func (a *API) find(ctx context.Context, who access.Session, kind, q string, scop
 			continue
 		}
 		b := a.person(who, land, sky, w, scope, a.Clock())
-		hits = append(hits, postgres.Hit{Kind: "worker", ID: strconv.FormatInt(w.ID, 10), Title: b.Name, Sub: w.OrgName + " " + b.Code, Point: b.Point})
+		hits = append(hits, postgres.Hit{Kind: "worker", ID: strconv.FormatInt(w.ID, 10), Title: b.Name, Sub: strings.TrimSpace(w.OrgName + " " + b.Code), Point: b.Point})
 	}
 	return hits, nil
 }

@@ -112,10 +112,11 @@ func (a *API) person(who access.Session, land *leaves, sky *weather, w *postgres
 			}
 		}
 	}
-	if who.MaskFor(path) == access.MaskPeople {
-		b.Name, b.Code, b.Battery = access.MaskName(b.Name), "", nil
-	} else {
+	switch {
+	case who.MaskFor(path) != access.MaskPeople:
 		b.Phone = w.Phone
+	case w.Kind != "vehicle": // a plate is no person's name; the socket shows it too
+		b.Name, b.Code, b.Battery = access.MaskName(b.Name), "", nil
 	}
 	return b
 }
@@ -238,7 +239,7 @@ func (a *API) named(who access.Session, w *postgres.WorkerRow, q string) bool {
 	if q == "" {
 		return true
 	}
-	if who.MaskFor(w.OrgPath) == access.MaskPeople {
+	if w.Kind != "vehicle" && who.MaskFor(w.OrgPath) == access.MaskPeople {
 		return strings.Contains(access.MaskName(w.Name), q)
 	}
 	return strings.Contains(strings.ToLower(w.Name), q) || strings.HasPrefix(strings.ToLower(w.Code), q) || strings.HasPrefix(w.Pinyin, q)

@@ -146,8 +146,7 @@ func known(u Urgency) bool {
 // Masked is the incident as a shared wall may show it: no reporter, no numbers
 // that name a person.
 func (inc Incident) Masked() Incident {
-	inc.ReporterName = access.MaskName(inc.ReporterName)
-	inc.ReporterPhone, inc.ReporterAccount, inc.ClientID = "", nil, ""
+	inc.ReporterName, inc.ReporterPhone, inc.ReporterAccount, inc.ReporterWorker, inc.ClientID = "", "", nil, nil, ""
 	inc.Title, inc.Description, inc.Address = access.MaskText(inc.Title), access.MaskText(inc.Description), access.MaskText(inc.Address)
 	return inc
 }
