@@ -54,7 +54,7 @@ func (l lines) blame(base int64, err error) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("line %d: not JSON: %w", l.at(base+syntax.Offset), err)
 	case errors.As(err, &kind):
-		return fmt.Errorf("line %d: a %s stands where a %s is wanted", l.at(base+kind.Offset), kind.Value, plain(kind.Type.String()))
+		return fmt.Errorf("line %d: %s stands where %s is wanted", l.at(base+kind.Offset), article(kind.Value), article(plain(kind.Type.String())))
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("line %d: the file ends too early", l.at(int64(len(l))))
 	}
@@ -72,6 +72,13 @@ func plain(goType string) string {
 		return "object"
 	}
 	return goType
+}
+
+func article(noun string) string {
+	if strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
 }
 
 // readFeatures reads a FeatureCollection or a single Feature. A geometry that
