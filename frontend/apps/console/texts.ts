@@ -13,6 +13,9 @@ const zh = {
   all: '全部',
   none: '—',
   save: '保存',
+  minutes: '{m} 分钟',
+  hours: '{h} 小时 {m} 分',
+  kilometres: '{n} 公里',
   'list.shown': '已显示 {n} 条',
   'list.of': '已显示 {n} 条，共 {total} 条',
   'list.more': '更多',
@@ -313,7 +316,11 @@ const zh = {
   'org.community': '社区',
   'org.village': '村',
   'org.department': '部门',
-  'org.station': '站所',
+  'org.station': '服务管理站',
+  'org.command_room': '综合指挥室',
+  'org.district_dept': '区县部门',
+  'org.inspection': '督查组',
+  'org.partner': '共建单位',
 } as const
 
 const en: Record<keyof typeof zh, string> = {
@@ -329,6 +336,9 @@ const en: Record<keyof typeof zh, string> = {
   all: 'All',
   none: '—',
   save: 'Save',
+  minutes: '{m} min',
+  hours: '{h} h {m} min',
+  kilometres: '{n} km',
   'list.shown': '{n} shown',
   'list.of': '{n} of {total} shown',
   'list.more': 'More',
@@ -630,6 +640,10 @@ const en: Record<keyof typeof zh, string> = {
   'org.village': 'Village',
   'org.department': 'Department',
   'org.station': 'Station',
+  'org.command_room': 'Command room',
+  'org.district_dept': 'County department',
+  'org.inspection': 'Inspection group',
+  'org.partner': 'Partner',
 }
 
 export const t = texts(zh, en)
