@@ -109,15 +109,25 @@ func grant(ctx context.Context, pool *pgxpool.Pool) error {
 	const role = `DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '` + AppRole + `') THEN CREATE ROLE ` + AppRole + ` NOLOGIN; END IF;
 EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$`
+	user := pool.Config().ConnConfig.User
 	if _, err := pool.Exec(ctx, role); err != nil {
 		var pg *pgconn.PgError
 		if errors.As(err, &pg) && pg.Code == "42501" {
-			return fmt.Errorf("this role may not create the role %s: let a superuser run  CREATE ROLE %s NOLOGIN; GRANT %s TO CURRENT_USER;  once, then start again", AppRole, AppRole, AppRole)
+			return fmt.Errorf("the role %[2]q may not create the role %[1]s: let a superuser run  CREATE ROLE %[1]s NOLOGIN; GRANT %[1]s TO %[3]s;  once, then start again", AppRole, user, pgx.Identifier{user}.Sanitize())
 		}
 		return fmt.Errorf("create the role %s: %w", AppRole, err)
 	}
-	const grants = `DO $$ DECLARE ours text; BEGIN
+	const member = `DO $$ BEGIN
   IF NOT pg_has_role(current_user, '` + AppRole + `', 'MEMBER') THEN EXECUTE 'GRANT ` + AppRole + ` TO ' || quote_ident(current_user); END IF;
+END $$`
+	if _, err := pool.Exec(ctx, member); err != nil {
+		var pg *pgconn.PgError
+		if errors.As(err, &pg) && pg.Code == "42501" {
+			return fmt.Errorf("the role %q may not take on the role %s: let a superuser run  GRANT %[2]s TO %[3]s;  once, then start again", user, AppRole, pgx.Identifier{user}.Sanitize())
+		}
+		return fmt.Errorf("join the role %s: %w", AppRole, err)
+	}
+	const grants = `DO $$ DECLARE ours text; BEGIN
   GRANT USAGE ON SCHEMA public TO ` + AppRole + `;
   FOR ours IN SELECT c.oid::regclass::text FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND pg_has_role(c.relowner, 'USAGE')
       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e') LOOP
