@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -155,7 +156,7 @@ func (h *house) simulate(ctx context.Context) error {
 		return err
 	}
 	senders := simulate.Senders(len(phones))
-	door := simulate.NewDoor(h.url, senders, h.trust())
+	door := simulate.NewDoor(h.near(), senders, h.trust())
 	crowd := simulate.NewCrowd(door, ground, phones, simulate.Options{Interval: h.conf.Interval, Senders: senders, Seed: 1, Shifts: true, Tunnels: true})
 	h.upkeep.then("load workers", func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
@@ -190,5 +191,20 @@ func (h *house) trust() *tls.Config {
 	}
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(h.root)
-	return &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	conf := &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	if names := splitList(h.conf.Hosts); len(names) > 0 {
+		conf.ServerName = names[0]
+	}
+	return conf
+}
+
+// near is the address under which this process reaches itself, whether or not
+// the names that others use are known to this machine.
+func (h *house) near() string {
+	scheme, addr, _ := strings.Cut(h.url, "://")
+	if host, _, err := net.SplitHostPort(h.conf.Addr); err == nil && (host == "" || net.ParseIP(host).IsUnspecified()) {
+		_, port, _ := net.SplitHostPort(addr)
+		addr = net.JoinHostPort("127.0.0.1", port)
+	}
+	return scheme + "://" + addr
 }
