@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath, URL } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vite'
-import { precompress, sweep } from './build/plugins'
+import { precompress, sweep } from './build/plugins.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const dist = here('./dist')

@@ -1,7 +1,7 @@
 import { fileURLToPath, URL } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vite'
-import { precompress } from './build/plugins'
+import { precompress } from './build/plugins.ts'
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const backend = process.env.GRIDWARD_DEV_SERVER ?? 'http://127.0.0.1:8080'
