@@ -73,6 +73,24 @@ func (a account) mine(dir string) error {
 	return nil
 }
 
+// made checks that a cluster that is there was made by the account. Root, who
+// may do anything, easily starts what another user owns.
+func (a account) made(cluster string) error {
+	st, err := os.Stat(cluster)
+	if err != nil {
+		return nil // there is none, or what comes next says why it cannot be read
+	}
+	sys, ok := st.Sys().(*syscall.Stat_t)
+	if !ok || int(sys.Uid) == a.uid {
+		return nil
+	}
+	name := strconv.Itoa(int(sys.Uid))
+	if u, err := user.LookupId(name); err == nil {
+		name = u.Username
+	}
+	return fmt.Errorf("the private cluster in %s belongs to user %s, and this start would run it as %s: run Gridward as the user that made it, for instance with `runuser -u %s -- gridward …`", cluster, name, a.name, name)
+}
+
 // private checks that dir is the account's and closes it to others.
 func (a account) private(dir string) error {
 	if err := a.mine(dir); err != nil {

@@ -151,6 +151,9 @@ func prepare(ctx context.Context, dir string, log *slog.Logger) (home, server, e
 	if h.user, err = serverUser(); err != nil {
 		return home{}, server{}, err
 	}
+	if err := h.user.made(h.cluster()); err != nil {
+		return home{}, server{}, err
+	}
 	if err := h.makeDirs(ctx); err != nil {
 		return home{}, server{}, err
 	}

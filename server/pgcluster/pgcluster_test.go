@@ -285,6 +285,34 @@ func TestTheSocketDirectoryMustBeOurs(t *testing.T) {
 	}
 }
 
+func TestRootIsToldWhoseClusterItIs(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can start what another user owns")
+	}
+	dir := dataDir(t)
+	cluster := filepath.Join(dir, "postgres", "cluster")
+	if err := os.MkdirAll(cluster, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	srv, err := find("", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(cluster, "PG_VERSION"), []byte(srv.major+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(cluster, 1, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Start(t.Context(), dir, quiet()); err == nil || !strings.Contains(err.Error(), "runuser -u daemon") {
+		t.Errorf("start says %v, want the user to run it as", err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "postgres", "log")); err == nil {
+		t.Error("it left a directory behind that its user cannot write to")
+	}
+}
+
 func TestRootIsToldWhichDirectoryIsClosed(t *testing.T) {
 	t.Parallel()
 	if os.Geteuid() != 0 {
