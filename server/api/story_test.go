@@ -256,7 +256,7 @@ func TestASessionOverHTTP(t *testing.T) {
 		t.Error(status)
 	}
 	for range 5 {
-		status, _, header = w.send(c, "POST", "/api/v1/session", map[string]any{"login": "nobody", "password": "x"})
+		w.send(c, "POST", "/api/v1/session", map[string]any{"login": "nobody", "password": "x"})
 	}
 	if status, _, header = w.send(c, "POST", "/api/v1/session", map[string]any{"login": "nobody", "password": "x"}); status != 429 || header.Get("Retry-After") == "" {
 		t.Error(status, header)
