@@ -68,3 +68,19 @@ func TestAPoorOwnerIsToldWhatToAskFor(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAnOlderProgramLeavesANewerSchemaAlone(t *testing.T) {
+	t.Parallel()
+	dsn := pgtest.DSN(t)
+	db, err := postgres.Open(t.Context(), dsn, postgres.Options{AsOwner: true, MaxConns: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Pool.Exec(t.Context(), `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99999, true)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := postgres.Migrate(t.Context(), dsn, t.Logf); err == nil || !strings.Contains(err.Error(), "schema 99999") {
+		t.Errorf("migrated with %v", err)
+	}
+}

@@ -57,6 +57,9 @@ func Migrate(ctx context.Context, dsn string, say func(format string, args ...an
 	if err != nil {
 		return fmt.Errorf("read the migrations: %w", err)
 	}
+	if err := notNewer(ctx, steps); err != nil {
+		return err
+	}
 	done, err := steps.Up(ctx)
 	for _, d := range done {
 		say("schema: %s", d.Source.Path)
@@ -76,6 +79,22 @@ func Migrate(ctx context.Context, dsn string, say func(format string, args ...an
 	}
 	if _, err := KeepPartitions(ctx, db.Pool); err != nil {
 		return err
+	}
+	return nil
+}
+
+// notNewer refuses a schema of a later program: there is no way back but a backup.
+func notNewer(ctx context.Context, steps *goose.Provider) error {
+	there, err := steps.GetDBVersion(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema's version: %w", err)
+	}
+	var known int64
+	for _, s := range steps.ListSources() {
+		known = max(known, s.Version)
+	}
+	if there > known {
+		return fmt.Errorf("the database has schema %d and this program knows %d: start the newer Gridward that made it, or restore the backup from before the upgrade", there, known)
 	}
 	return nil
 }
