@@ -93,6 +93,18 @@ test('the wall recovers by itself when the server restarts, and misses nothing',
     .toBe(true)
 })
 
+test('a call for help takes the wall over until somebody answers', async ({ page, house }) => {
+  const walker = await Walker.on(house)
+  await walker.stands(...a, 20)
+  await house.wall(page)
+  await walker.stands(...b, 0, true)
+  const banner = page.getByRole('alert').filter({ hasText: '求助' })
+  await expect(banner).toBeVisible()
+  await page.keyboard.press('a')
+  await expect(banner).toContainText('已接警')
+  await expect(page.getByRole('button', { name: '确认接警' })).toHaveCount(0)
+})
+
 test('search finds a grid by pinyin initials and flies there', async ({ page, house }) => {
   await house.wall(page)
   await page.keyboard.press('/')
@@ -145,5 +157,5 @@ test('a station sees nobody of another community', async ({ page, house }) => {
     if (people.includes(home)) seen++
     await context.close()
   }
-  expect(seen).toBeLessThanOrEqual(1)
+  expect(seen, 'exactly the station of his own community sees him').toBe(1)
 })
