@@ -32,7 +32,7 @@ const zh = {
 
   'entry.lead': '登录后管理设备、轨迹与大屏',
   'entry.expired': '登录已失效，请重新登录',
-  'signin.shut': '尝试次数过多，请 {span} 后再试',
+  'signin.shut': '尝试次数过多，请 {span}后再试',
   'signin.seconds': '{n} 秒',
   'signin.minutes': '{n} 分钟',
   'home.none': '这个账号没有管理台的权限',
@@ -45,7 +45,7 @@ const zh = {
   'password.old': '原密码',
   'password.new': '新密码',
   'password.again': '再输一遍新密码',
-  'password.rules': '至少 10 个字符，含大写、小写、数字、其他字符中的三种',
+  'password.rules': '至少 10 个字符，大小写、数字、符号至少三种',
   'password.short': '至少 10 个字符',
   'password.long': '最多 128 个字符',
   'password.kinds': '须含大写字母、小写字母、数字、其他字符中的至少三种',
