@@ -57,7 +57,7 @@ func TestNativeBatch(t *testing.T) {
 	if rec.Stored != 1 || len(rec.Quarantined) != 1 || rec.Quarantined[0].Index != 0 || rec.Quarantined[0].Reason != "bad_place" {
 		t.Errorf("%+v", rec)
 	}
-	for body, reason := range map[string]string{"{": "bad_json", strings.Repeat(" ", 2<<20): "too_large", `{"fixes":[` + strings.Repeat("{},", 600) + `{}]}`: "too_many"} {
+	for body, reason := range map[string]string{"{": "bad_json", strings.Repeat(" ", 2<<20): "too_large", `{"fixes":[` + strings.Repeat("{},", 6000) + `{}]}`: "too_many"} {
 		if rec := h.receipt(h.send("POST /api/v1/fixes", body, bearer)); len(rec.Quarantined) != 1 || rec.Quarantined[0].Reason != reason || rec.Quarantined[0].Index != -1 {
 			t.Errorf("%.10q: %+v", body, rec)
 		}

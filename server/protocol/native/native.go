@@ -19,10 +19,12 @@ import (
 	"github.com/gridward/gridward/server/fleet"
 )
 
-// MostFixes and MostSessions bound one batch.
+// MostFixes and MostSessions bound one batch. They are ten times what
+// docs/protocol.md asks of clients: one that sends more than it should is not
+// punished with its fixes, only what nobody sends by mistake is refused.
 const (
-	MostFixes    = 500
-	MostSessions = 20
+	MostFixes    = 5000
+	MostSessions = 200
 )
 
 // Batch is a decoded body. Records that cannot be read are in Bad; the rest stands.
@@ -114,7 +116,7 @@ func slow(raw []byte, b *Batch) error {
 		return &fleet.Unreadable{Reason: fleet.BadJSON, Detail: fleet.Clip(err.Error())}
 	}
 	if len(w.Fixes) > MostFixes || len(w.Sessions) > MostSessions {
-		return &fleet.Unreadable{Reason: fleet.TooMany, Detail: "at most 500 fixes and 20 sessions"}
+		return &fleet.Unreadable{Reason: fleet.TooMany, Detail: "at most 500 fixes and 20 sessions are asked for, 5000 and 200 taken"}
 	}
 	b.Client = fleet.Clip(string(w.Client))
 	for i, one := range w.Sessions {

@@ -68,7 +68,7 @@ func TestRecordsThatCannotBe(t *testing.T) {
 		})
 	}
 	var b Batch
-	for body, reason := range map[string]fleet.Reason{"": fleet.BadJSON, "[]": fleet.BadJSON, `{"fixes":3}`: fleet.BadJSON, `{"fixes":[` + strings.Repeat(`{},`, 500) + `{}]}`: fleet.TooMany} {
+	for body, reason := range map[string]fleet.Reason{"": fleet.BadJSON, "[]": fleet.BadJSON, `{"fixes":3}`: fleet.BadJSON, `{"fixes":[` + strings.Repeat(`{},`, MostFixes) + `{}]}`: fleet.TooMany} {
 		if err, ok := Decode([]byte(body), &b).(*fleet.Unreadable); !ok || err.Reason != reason {
 			t.Errorf("%.20q: %v", body, err)
 		}
