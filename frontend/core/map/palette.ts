@@ -16,7 +16,7 @@ export const palette = {
   motorway: '#345880',
   path: '#1b3556',
   label: '#9db8d4',
-  labelQuiet: '#6f8cab',
+  labelQuiet: '#7d9aba',
   labelWater: '#5b97c7',
   halo: '#081629',
   grid: '#3d7fb5',

@@ -161,7 +161,7 @@ export function groundLayers(source: string): { below: LayerSpecification[]; lab
         'text-field': ['get', 'name'],
         'text-font': fonts,
         'text-size': scaledBy([14, 11], [17, 14]),
-        'text-letter-spacing': 0.08,
+        'text-letter-spacing': 0.18,
         'text-padding': 8,
         'text-max-angle': 30,
       },
