@@ -3,7 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"fmt"
+	"log/slog"
+	"net/url"
 	"os"
 	"os/exec"
 	"regexp"
@@ -11,6 +14,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/gridward/gridward/server/pgcluster"
+	"github.com/gridward/gridward/server/pgtest"
 )
 
 // figure is one line of the README's table: a benchmark's figure, and the
@@ -25,7 +31,13 @@ type figure struct {
 	ratio    func(our, base float64) float64
 	target   float64   // at least
 	ratioOf  measureOf // the ratio where the benchmark reports one
-	beside   map[string]measureOf
+	beside   []beside
+}
+
+// beside is a figure of the same run that is worth seeing.
+type beside struct {
+	name string
+	measureOf
 }
 
 // measureOf names a benchmark by the end of its name, and one of its units.
@@ -36,17 +48,17 @@ func faster(our, base float64) float64 { return base / our } // both are times
 var figures = []figure{
 	{what: "durable ingest, HTTP batches of 100 ÷ raw binary COPY on two connections", pkg: "./server/ingest", run: "DurableIngest", once: true,
 		ours: measureOf{"DurableIngest", "http_fixes/s"}, baseline: measureOf{"DurableIngest", "copy_rows/s"}, ratioOf: measureOf{"DurableIngest", "ratio"}, target: 0.4,
-		beside: map[string]measureOf{"single OsmAnd requests": {"DurableIngest", "osmand_req/s"}}},
+		beside: []beside{{"single OsmAnd requests", measureOf{"DurableIngest", "osmand_req/s"}}}},
 	{what: "fence, 133 grids of the demo street ÷ R-tree + orb", pkg: "./geo/fence", run: "Fence/fence/(gridward|rtree-orb|h3)/street",
 		ours: measureOf{"fence/gridward/street", "ns/op"}, baseline: measureOf{"fence/rtree-orb/street", "ns/op"}, ratio: faster, target: 10,
-		beside: map[string]measureOf{"allocations": {"fence/gridward/street", "allocs/op"}, "one H3 look-up": {"fence/h3/street", "ns/op"}}},
+		beside: []beside{{"allocations", measureOf{"fence/gridward/street", "allocs/op"}}, {"one H3 look-up", measureOf{"fence/h3/street", "ns/op"}}}},
 	{what: "nearest 10 of 100,000 ÷ PostGIS <-> with GiST", pkg: "./server/postgres", run: "NearPostGIS",
 		ours: measureOf{"near/gridward", "ns/op"}, baseline: measureOf{"near/postgis", "ns/op"}, ratio: faster, target: 50,
-		beside: map[string]measureOf{"PostGIS without the round trip": {"near/postgis-inside", "ns/op"}}},
+		beside: []beside{{"PostGIS without the round trip", measureOf{"near/postgis-inside", "ns/op"}}}},
 	{what: "moves of 100,000 workers", pkg: "./geo/near", run: "Near/near/update", ours: measureOf{"near/update", "updates/s"}},
 	{what: "fan-out to 500 screens, updates per CPU second ÷ one JSON message per update", pkg: "./server/live", run: "Fanout", once: true,
 		ours: measureOf{"Fanout", "updates/cpu-s"}, ratioOf: measureOf{"Fanout", "x-json"}, target: 100,
-		beside: map[string]measureOf{"delivered": {"Fanout", "updates/s"}, "bytes": {"Fanout", "B/update"}, "memory": {"Fanout", "KiB/screen"}}},
+		beside: []beside{{"delivered", measureOf{"Fanout", "updates/s"}}, {"bytes", measureOf{"Fanout", "B/update"}}, {"memory", measureOf{"Fanout", "KiB/screen"}}}},
 	{what: "fan-out to 500 screens ÷ raw loopback writes of the same bytes", pkg: "./server/live", run: "Fanout", once: true,
 		ours: measureOf{"Fanout", "updates/cpu-s"}, ratioOf: measureOf{"Fanout", "x-raw"}, target: 0.5},
 }
@@ -58,6 +70,7 @@ func TestBench(t *testing.T) {
 	if os.Getenv("GRIDWARD_BENCH") == "" {
 		t.Skip("timings are no test: run `make bench`")
 	}
+	dsn := durable(t)
 	outputs := map[string]map[measureOf]float64{}
 	var table strings.Builder
 	fmt.Fprintf(&table, "| What | Measured | Ratio | Target |\n|---|---|---|---|\n")
@@ -65,12 +78,12 @@ func TestBench(t *testing.T) {
 		key := f.pkg + " " + f.run
 		found, ok := outputs[key]
 		if !ok {
-			found = runBench(t, f)
+			found = runBench(t, f, dsn)
 			outputs[key] = found
 		}
 		shown := show(found, f.ours)
-		for name, m := range f.beside {
-			shown += "; " + name + " " + show(found, m)
+		for _, b := range f.beside {
+			shown += "; " + b.name + " " + show(found, b.measureOf)
 		}
 		ratio, target := "—", "—"
 		if r, ok := found[f.ratioOf]; ok {
@@ -86,10 +99,32 @@ func TestBench(t *testing.T) {
 	t.Logf("%s/%s, %d processors, %s\n\n%s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), table.String())
 }
 
+// durable starts a private cluster as serve does, with every commit synced to
+// disk: the one that the tests share has that switched off. It returns its
+// superuser's DSN, because each benchmark makes a database of its own.
+func durable(t *testing.T) string {
+	t.Helper()
+	cluster, err := pgcluster.Start(t.Context(), pgtest.DataDir(t), slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	u, err := url.Parse(cluster.DSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.User, u.Path = url.User("postgres"), "/postgres"
+	return u.String()
+}
+
 var benchLine = regexp.MustCompile(`^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+(.*)$`)
 
 // runBench runs one package's benchmarks in a process of its own and reads its figures.
-func runBench(t *testing.T, f figure) map[measureOf]float64 {
+func runBench(t *testing.T, f figure, dsn string) map[measureOf]float64 {
 	t.Helper()
 	args := []string{"test", "-run", "^$", "-bench", f.run, "-benchmem", "-timeout", "30m"}
 	if f.once {
@@ -98,6 +133,7 @@ func runBench(t *testing.T, f figure) map[measureOf]float64 {
 	cmd := exec.CommandContext(t.Context(), "go", append(args, f.pkg)...)
 	cmd.Dir = ".."
 	cmd.Stderr = os.Stderr
+	cmd.Env = append(os.Environ(), "TEST_DATABASE_URL="+dsn)
 	out, err := cmd.Output()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", f.pkg, err, out)
