@@ -415,10 +415,14 @@ export class Scene {
 export function measureValues(grids: Grid[], measure: Measure): { share: number; note: string }[] {
   switch (measure) {
     case 'online':
-      return grids.map(g => ({
-        share: !g.is_execution && g.online === 0 ? -1 : g.online === 0 ? 0 : Math.min(1, 0.55 + g.online * 0.15),
-        note: g.online > 0 ? t('measure.note.online', { n: g.online }) : '',
-      }))
+      return grids.map(g => {
+        // red means exactly what lowers 网格在线率: its people may be online and next door for a minute
+        const covered = g.covered ?? g.online > 0
+        return {
+          share: !covered ? (g.is_execution ? 0 : -1) : Math.min(1, 0.55 + g.online * 0.15),
+          note: g.online > 0 ? t('measure.note.online', { n: g.online }) : '',
+        }
+      })
     case 'incidents': {
       const most = Math.max(4, ...grids.map(g => g.incidents_today))
       return grids.map(g => ({

@@ -93,6 +93,8 @@ export interface Grid {
   bbox: [number, number, number, number]
   online: number
   on_duty: number
+  /** Counts as online in 网格在线率. */
+  covered?: boolean
   incidents_today: number
   open: number
   leader: { id: number; name: string } | null
