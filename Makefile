@@ -65,8 +65,9 @@ race: ## the packages where goroutines meet, under the race detector
 bench: build ## every figure of the README, as a ratio against its baseline
 	GRIDWARD_BENCH=1 $(GO) test -count=1 -timeout 60m -run '^TestBench' -v ./server/
 
-soak: build ## kill and restart for SOAK (default 30m)
+soak: need-test build ## kill and restart for SOAK (default 30m), then a wall's memory
 	GRIDWARD_SOAK=$(or $(SOAK),30m) $(GO) test -count=1 -timeout 12h -run '^TestSoak' -v ./server/
+	cd frontend && npm run soak
 
 soak-short:
 	GRIDWARD_SOAK=30s $(GO) test -count=1 -timeout 10m -run '^TestSoak' -v ./server/

@@ -33,6 +33,6 @@ export function precompress(dist: string): Plugin {
   return {
     name: 'gridward-precompress',
     apply: 'build',
-    closeBundle: { sequential: true, order: 'post', handler: () => walk(dist) },
+    closeBundle: { sequential: true, order: 'post', handler: () => void (existsSync(dist) && walk(dist)) },
   }
 }
