@@ -23,14 +23,15 @@ packages=
 command -v gcc >/dev/null || packages="$packages gcc libc6-dev"
 command -v git >/dev/null || packages="$packages git"
 
+# All three must be there: removed packages leave some of the files behind.
 have_postgis=
-for control in /usr/share/postgresql/*/extension/postgis.control; do
-	[ -e "$control" ] || continue
-	major=$(basename "$(dirname "$(dirname "$control")")")
-	[ -x "/usr/lib/postgresql/$major/bin/initdb" ] && have_postgis=yes
+whole() { [ -x "$1/postgres" ] && [ -x "$1/initdb" ] && [ -e "$2/extension/postgis.control" ] && [ -e "$3/postgis-3.so" ]; }
+for bin in /usr/lib/postgresql/*/bin; do
+	major=$(basename "$(dirname "$bin")")
+	if whole "$bin" "/usr/share/postgresql/$major" "/usr/lib/postgresql/$major/lib"; then have_postgis=yes; fi
 done
-if [ -z "$have_postgis" ] && command -v pg_config >/dev/null && [ -e "$(pg_config --sharedir)/extension/postgis.control" ]; then
-	have_postgis=yes
+if [ -z "$have_postgis" ] && command -v pg_config >/dev/null; then
+	if whole "$(pg_config --bindir)" "$(pg_config --sharedir)" "$(pg_config --pkglibdir)"; then have_postgis=yes; fi
 fi
 # A database of the user's own needs no PostgreSQL here; the tests start their own.
 if [ -z "$have_postgis" ] && { [ "$what" = test ] || [ -z "${DATABASE_URL:-}" ]; }; then
