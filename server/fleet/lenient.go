@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"encoding/json"
 	"math"
 	"strconv"
 	"strings"
@@ -138,3 +139,27 @@ func clip(s string) string {
 
 // Clip shortens what a client sent to what a detail may hold, fit for a database's text.
 func Clip(s string) string { return clip(s) }
+
+// Text is a JSON string, or whatever a client sent where a string belongs.
+type Text string
+
+// UnmarshalJSON never fails.
+func (t *Text) UnmarshalJSON(b []byte) error {
+	var s string
+	if json.Unmarshal(b, &s) == nil {
+		*t = Text(s)
+	} else if string(b) != "null" {
+		*t = Text(b)
+	}
+	return nil
+}
+
+// Number is a JSON number, also when quoted.
+type Number float64
+
+// UnmarshalJSON fails with an Unreadable on what is no finite number.
+func (n *Number) UnmarshalJSON(b []byte) error {
+	v, err := ParseNumber("value", strings.Trim(string(b), `"`))
+	*n = Number(v)
+	return err
+}

@@ -12,7 +12,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -87,27 +86,10 @@ type wireSession struct {
 	Consent   string `json:"consent"`
 }
 
-// text is a string, or whatever a client sent where a string belongs.
-type text string
-
-func (t *text) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		*t = text(s)
-	} else if string(b) != "null" {
-		*t = text(b)
-	}
-	return nil
-}
-
-// number is a number, also when quoted.
-type number float64
-
-func (n *number) UnmarshalJSON(b []byte) error {
-	v, err := fleet.ParseNumber("value", strings.Trim(string(b), `"`))
-	*n = number(v)
-	return err
-}
+type (
+	text   = fleet.Text
+	number = fleet.Number
+)
 
 // slow reads any body and defines what it means.
 func slow(raw []byte, b *Batch) error {

@@ -65,27 +65,10 @@ type wire struct {
 	Data     text    `json:"data"`
 }
 
-// text is a string, or whatever a client sent where a string belongs.
-type text string
-
-func (t *text) UnmarshalJSON(b []byte) error {
-	var s string
-	if json.Unmarshal(b, &s) == nil {
-		*t = text(s)
-	} else if string(b) != "null" {
-		*t = text(b)
-	}
-	return nil
-}
-
-// number is a number, also when quoted.
-type number float64
-
-func (n *number) UnmarshalJSON(b []byte) error {
-	v, err := fleet.ParseNumber("value", strings.Trim(string(b), `"`))
-	*n = number(v)
-	return err
-}
+type (
+	text   = fleet.Text
+	number = fleet.Number
+)
 
 // Decode reads one message. key is the device's secret for encrypted messages,
 // "" when none is registered. An empty body is a message of no kind.
