@@ -210,9 +210,14 @@ func count(land *leaves, sky *weather, on []here, categories []postgres.Category
 		default:
 			b.Workers.Offline++
 		}
-		if e.presence >= fleet.Idle {
-			if c := place(e.orgPath); c != nil {
-				c.WorkersOnline++
+		c := place(e.orgPath)
+		if e.presence >= fleet.Idle && c != nil {
+			c.WorkersOnline++
+		}
+		if _, session := sky.duty[e.worker]; !session && atWork(e.presence) {
+			b.Workers.OnDuty++
+			if c != nil {
+				c.WorkersOnDuty++
 			}
 		}
 	}
@@ -305,4 +310,11 @@ func countCases(b *overviewBody, cases []postgres.CaseCount, categories []postgr
 		b.Incidents.ByCategory = append(b.Incidents.ByCategory, categoryN{code, name, n})
 	}
 	slices.SortFunc(b.Incidents.ByCategory, func(x, y categoryN) int { return cmp.Or(cmp.Compare(y.Count, x.Count), cmp.Compare(x.Code, y.Code)) })
+}
+
+// atWork reports whether somebody without a duty session is on duty all the
+// same: a vehicle, or a worker under a shift, while it is heard. A call for
+// help is no duty.
+func atWork(p fleet.Presence) bool {
+	return p == fleet.Online || p == fleet.Idle || p == fleet.Stale
 }

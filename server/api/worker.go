@@ -98,7 +98,9 @@ func (a *API) person(who access.Session, land *leaves, sky *weather, w *postgres
 	if e, ok := a.Board.Get(w.ID); ok && access.Within(scope, e.OrgPath) {
 		path = e.OrgPath
 		at, age, p := e.At.UTC(), int(now.Sub(e.At)/time.Second), e.Point
-		b.State, b.At, b.AgeS, b.Point = e.Presence(now).String(), &at, &age, &p
+		presence := e.Presence(now)
+		b.State, b.At, b.AgeS, b.Point = presence.String(), &at, &age, &p
+		b.OnDuty = b.OnDuty || !onDuty && atWork(presence)
 		b.Speed, b.Course, b.Accuracy = figure(e.Speed), figure(e.Course), figure(e.Accuracy)
 		if e.Battery >= 0 {
 			b.Battery = &e.Battery
