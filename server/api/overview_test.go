@@ -46,7 +46,7 @@ func bigStreet(t testing.TB) (*postgres.DB, *board.Board, string) {
 			t.Fatalf("%v: %s", err, sql)
 		}
 	}
-	list, err := postgres.Workers(t.Context(), db.Pool, []string{""})
+	list, err := postgres.Roster(t.Context(), db.Pool)
 	if err != nil {
 		t.Fatal(err)
 	}

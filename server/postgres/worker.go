@@ -28,20 +28,6 @@ type WorkerRow struct {
 	GridName string
 }
 
-const sqlWorkers = `
-SELECT w.id, w.region_id AS region, w.code, w.name, w.pinyin, w.role, w.kind, w.phone, w.org_id AS org, o.name AS org_name, o.path AS org_path,
-  COALESCE(a.id, 0) AS grid, COALESCE(a.name, '') AS grid_name
-FROM worker w JOIN org o ON o.id = w.org_id
-LEFT JOIN LATERAL (SELECT g.id, g.name FROM grid_assignment x JOIN grid_now g ON g.id = x.grid_id
-  WHERE x.worker_id = w.id AND x.valid_to IS NULL ORDER BY x.is_primary DESC, g.code LIMIT 1) a ON true
-WHERE w.status = 'active' AND o.path LIKE ANY ($1)
-ORDER BY w.id`
-
-// Workers lists the active workers and vehicles of a scope.
-func Workers(ctx context.Context, q Querier, scope []string) ([]WorkerRow, error) {
-	return collectWorkers(ctx, q, sqlWorkers, Under(scope))
-}
-
 const sqlWorker = `
 SELECT w.id, w.region_id AS region, w.code, w.name, w.pinyin, w.role, w.kind, w.phone, w.org_id AS org, o.name AS org_name, o.path AS org_path,
   COALESCE(a.id, 0) AS grid, COALESCE(a.name, '') AS grid_name
