@@ -46,20 +46,32 @@ const (
 	ManageUsers   Power = "manage_users"   // accounts and posts
 	PairKiosk     Power = "pair_kiosk"     // pair and revoke wall screens
 	SeeAudit      Power = "see_audit"
+
+	Triage       Power = "triage"        // accept, reject, merge, move between tiers
+	Dispatch     Power = "dispatch"      // give orders, send commands (指令), urge
+	Handle       Power = "handle"        // sign, arrive, feed back, return: act on orders given to one's organisation
+	Check        Power = "check"         // 核实 and 核查
+	Command      Power = "command"       // approve 挂账 and 延期, 督办, force close, void
+	Whistle      Power = "whistle"       // 吹哨: call departments to the scene
+	AnswerAlarm  Power = "answer_alarm"  // the alarm desk: acknowledge, arm and disarm
+	SeeVideo     Power = "see_video"     // play a camera, with a reason, recorded
+	WatchLog     Power = "watch_log"     // 值班日志, 交接班
+	SeeStatistic Power = "see_statistic" // statistics, drill-down, exports
+	ManageRules  Power = "manage_rules"  // calendars, limits, catalogues, departments, gazetteer, channels
 )
 
 // powers is the one table that the guard, the console's buttons and the tests read.
 var powers = map[Role][]Power{
-	GridWorker:  {Report, OnDuty},
-	GridLeader:  {Report, OnDuty},
+	GridWorker:  {Report, OnDuty, Handle, Check},
+	GridLeader:  {Report, OnDuty, Handle, Check, Whistle},
 	GridGuide:   {SeeMap, Report},
-	Station:     {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices},
-	DeptClerk:   {SeeMap, Report},
-	DeptHead:    {SeeMap, Report},
-	Operator:    {SeeMap, SeePeople, Report, AnswerSOS, SeeDevices, SeeTrack},
-	Commander:   {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices, ManageDevices, PairKiosk},
-	Inspector:   {SeeMap, SeePeople, SeeTrack},
-	SysAdmin:    {SeeDevices, ManageDevices, PairKiosk, ManageUsers},
+	Station:     {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices, Triage, Dispatch, Handle, Check, Whistle, SeeStatistic},
+	DeptClerk:   {SeeMap, Report, Handle},
+	DeptHead:    {SeeMap, Report, Handle, SeeStatistic},
+	Operator:    {SeeMap, SeePeople, Report, AnswerSOS, SeeDevices, SeeTrack, Triage, Dispatch, Check, AnswerAlarm, SeeVideo, WatchLog, SeeStatistic},
+	Commander:   {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices, ManageDevices, PairKiosk, Triage, Dispatch, Check, Command, AnswerAlarm, SeeVideo, WatchLog, SeeStatistic, ManageRules},
+	Inspector:   {SeeMap, SeePeople, SeeTrack, SeeStatistic},
+	SysAdmin:    {SeeDevices, ManageDevices, PairKiosk, ManageUsers, ManageRules},
 	SecAdmin:    {ManageUsers, SeeAudit},
 	Auditor:     {SeeAudit},
 	KioskRole:   {SeeMap},

@@ -124,6 +124,7 @@ func New(id uuid.UUID, d Draft, by access.Principal, at Place, now time.Time) (I
 		Org: at.Org, OrgPath: at.OrgPath, OrgName: at.OrgName, Grid: at.Grid, GridVersion: at.GridVersion, GridName: at.GridName,
 		Point: d.Point, Accuracy: d.Accuracy, Address: d.Address, SrcCRS: d.SrcCRS, ReporterName: by.Name,
 		ClientID: d.ClientID, Drill: d.Drill, OccurredAt: d.OccurredAt, ReportedAt: now, UpdatedAt: now,
+		Sensitivity: "normal", StateSince: now, OwnerOrg: &at.Org, OwnerPath: at.OrgPath, OwnerName: at.OrgName, Open: true,
 	}
 	if by.Account != 0 {
 		inc.ReporterAccount = &by.Account

@@ -60,15 +60,17 @@ func NextCaseNumber(ctx context.Context, tx pgx.Tx, region int64, day time.Time)
 
 const sqlInsertIncident = `
 INSERT INTO incident (id, region_id, case_no, version, state, kind, source, title, description, category, urgency, org_id, grid_id, grid_version,
-  geom, accuracy, address, src_crs, reporter_account, reporter_worker, reporter_name, reporter_phone, client_id, drill, occurred_at, reported_at, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, NULLIF($23, ''), $24, $25, $26, $27)`
+  geom, accuracy, address, src_crs, reporter_account, reporter_worker, reporter_name, reporter_phone, client_id, drill, occurred_at, reported_at, updated_at,
+  tier, severity, sensitivity, state_since, owner_org, first_account, reopened_from, recurrence)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, NULLIF($23, ''), $24, $25, $26, $27, $28, $29, $30, $26, $31, $32, $33, $34)`
 
 // InsertIncident stores a new incident. A client_id that the region knows
 // already violates incident_client.
 func InsertIncident(ctx context.Context, q Querier, i incident.Incident) error {
 	_, err := q.Exec(ctx, sqlInsertIncident, i.ID, i.Region, i.CaseNo, i.Version, string(i.State), i.Kind, i.Source, i.Title, i.Description, i.Category,
 		string(i.Urgency), i.Org, i.Grid, i.GridVersion, i.Point, i.Accuracy, i.Address, i.SrcCRS, i.ReporterAccount, i.ReporterWorker, i.ReporterName,
-		i.ReporterPhone, i.ClientID, i.Drill, i.OccurredAt, i.ReportedAt, i.UpdatedAt)
+		i.ReporterPhone, i.ClientID, i.Drill, i.OccurredAt, i.ReportedAt, i.UpdatedAt,
+		i.Tier, i.Severity, i.Sensitivity, i.OwnerOrg, i.FirstAccount, i.ReopenedFrom, i.Recurrence)
 	if err != nil {
 		return fmt.Errorf("store the incident: %w", err)
 	}
@@ -109,8 +111,19 @@ func collectIncidents(ctx context.Context, q Querier, sql string, args ...any) (
 		err = row.Scan(&i.ID, &i.Region, &i.CaseNo, &i.Version, &i.State, &i.Kind, &i.Source, &i.Title, &i.Description, &i.Category, &i.Tier, &i.Severity, &i.Urgency,
 			&i.Org, &i.OrgPath, &i.OrgName, &i.Grid, &i.GridVersion, &i.GridName,
 			&i.Point, &i.Accuracy, &i.Address, &i.SrcCRS, &i.ReporterAccount, &i.ReporterWorker, &i.ReporterName, &i.ReporterPhone,
-			&i.ClientID, &i.Drill, &i.OccurredAt, &i.ReportedAt, &i.UpdatedAt, &i.Photos)
-		i.ReportedAt, i.UpdatedAt = i.ReportedAt.UTC(), i.UpdatedAt.UTC()
+			&i.ClientID, &i.Drill, &i.OccurredAt, &i.ReportedAt, &i.UpdatedAt, &i.Photos,
+			&i.Sensitivity, &i.StdCode, &i.StateSince, &i.OwnerOrg, &i.OwnerPath, &i.OwnerName, &i.OwnerWorker, &i.OwnerWorkerName,
+			&i.FirstAccount, &i.LeadOrder, &i.SelfHandled, &i.CheckedByLot, &i.ReworkCount, &i.ReturnCount, &i.DelayCount, &i.UrgeCount, &i.PushCount, &i.Supervise,
+			&i.SuspendedAt, &i.ReviewAt, &i.SuspendAsked, &i.DelayAsked, &i.Whistles, &i.Appealed, &i.MergedInto, &i.ReopenedFrom, &i.Recurrence, &i.PublicReply,
+			&i.AcceptedAt, &i.DispatchedAt, &i.SignedAt, &i.FedBackAt, &i.CheckedAt, &i.ClosedAt, &i.CloseReason, &i.Satisfaction, &i.ArchivedAt,
+			&i.Stage, &i.StageDue, &i.StageWarn, &i.StageFrom, &i.CaseDue, &i.CaseWarn, &i.CaseFrom, &i.Provisional, &i.Paused, &i.Open)
+		i.ReportedAt, i.UpdatedAt, i.StateSince = i.ReportedAt.UTC(), i.UpdatedAt.UTC(), i.StateSince.UTC()
+		for _, at := range []*time.Time{i.OccurredAt, i.SuspendedAt, i.ReviewAt, i.AcceptedAt, i.DispatchedAt, i.SignedAt, i.FedBackAt, i.CheckedAt, i.ClosedAt, i.ArchivedAt,
+			i.StageDue, i.StageWarn, i.CaseDue, i.CaseWarn} {
+			if at != nil {
+				*at = at.UTC()
+			}
+		}
 		return i, err
 	})
 	if err != nil {

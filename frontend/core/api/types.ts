@@ -16,6 +16,17 @@ export type Power =
   | 'manage_users'
   | 'pair_kiosk'
   | 'see_audit'
+  | 'triage'
+  | 'dispatch'
+  | 'handle'
+  | 'check'
+  | 'command'
+  | 'whistle'
+  | 'answer_alarm'
+  | 'see_video'
+  | 'watch_log'
+  | 'see_statistic'
+  | 'manage_rules'
 
 export interface Post {
   org: number
