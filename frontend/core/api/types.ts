@@ -182,6 +182,7 @@ export interface Photo {
   taken_at?: string | null
 }
 
+/** A case as the API and the journal send it; the closed loop's own words are in loop.ts. */
 export interface Incident {
   id: string
   region: number
@@ -193,6 +194,10 @@ export interface Incident {
   title: string
   description?: string
   category?: string
+  /** Handling tier 1–4 (一级…四级): the higher, the higher the office. */
+  tier?: number | null
+  /** 1–4 (Ⅰ特别重大 … Ⅳ一般): the lower, the worse. */
+  severity?: number | null
   urgency: Urgency
   org: number
   org_name?: string
@@ -208,6 +213,55 @@ export interface Incident {
   reported_at: string
   updated_at: string
   photos?: Photo[]
+
+  sensitivity?: string
+  std_code?: string
+  state_since?: string
+  owner_org?: number | null
+  owner_name?: string
+  owner_worker?: number | null
+  owner_worker_name?: string
+  lead_order?: string | null
+  self_handled?: boolean
+  rework_count?: number
+  return_count?: number
+  delay_count?: number
+  urge_count?: number
+  push_count?: number
+  /** '' | yellow 黄牌 | red 红牌 | listed 挂牌 */
+  supervise?: string
+  suspended_at?: string | null
+  review_at?: string | null
+  suspend_asked?: boolean
+  delay_asked?: boolean
+  /** Whistles that are open. */
+  whistles?: number
+  appealed?: boolean
+  merged_into?: string | null
+  reopened_from?: string | null
+  recurrence?: string | null
+  public_reply?: string
+  accepted_at?: string | null
+  dispatched_at?: string | null
+  signed_at?: string | null
+  fed_back_at?: string | null
+  checked_at?: string | null
+  closed_at?: string | null
+  close_reason?: string
+  satisfaction?: number | null
+  archived_at?: string | null
+
+  /** The two clocks as they stand; while paused neither counts. */
+  stage?: string
+  stage_due?: string | null
+  stage_warn?: string | null
+  stage_from?: string
+  case_due?: string | null
+  case_warn?: string | null
+  case_from?: string
+  provisional?: boolean
+  paused?: boolean
+  open?: boolean
 }
 
 export interface JournalEntry {
