@@ -39,6 +39,7 @@ var level = map[[2]string]string{
 	{"server/fleet", "server/territory"}:   "a worker belongs to an organisation",
 	{"server/access", "server/territory"}:  "scope is a part of the organisation tree",
 	{"server/dispatch", "server/incident"}: "an order is given for an incident",
+	{"server/alarm", "server/incident"}:    "an alarm is as urgent as the incident it may become",
 	{"server/deadline", "server/postgres"}: "a deadline is set inside the caller's transaction",
 	{"fixtures", "geo"}:                    "the demo street is drawn with our own geometry",
 }

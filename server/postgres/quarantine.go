@@ -31,19 +31,21 @@ type Held struct {
 	LastAt      time.Time    `json:"last_at"`
 	State       string       `json:"state"`
 	Outcome     string       `json:"outcome"`
+	Source      int64        `json:"source,omitempty"` // the alarm source that sent it, when it was no device of ours
+	SourceName  string       `json:"source_name,omitempty"`
 }
 
 const sqlHold = `
-INSERT INTO quarantine AS q (received_at, last_at, device_id, region_id, protocol, reason, detail, method, query, content_type, body, digest)
-VALUES ($1, $1, NULLIF($2::bigint, 0), NULLIF($3::bigint, 0), $4, $5, $6, $7, $8, $9, $10, $11)
+INSERT INTO quarantine AS q (received_at, last_at, device_id, region_id, protocol, reason, detail, method, query, content_type, body, digest, alarm_source)
+VALUES ($1, $1, NULLIF($2::bigint, 0), NULLIF($3::bigint, 0), $4, $5, $6, $7, $8, $9, $10, $11, NULLIF($12::bigint, 0))
 ON CONFLICT (protocol, digest) DO UPDATE SET seen = q.seen + 1, last_at = excluded.last_at`
 
 // Hold puts a record into quarantine. The same record of the same device again only counts.
 func Hold(ctx context.Context, q Querier, h Held) error {
 	sum := sha256.New()
-	fmt.Fprintf(sum, "%d\x00%s\x00%s\x00", h.Device, h.Query, h.ContentType)
+	fmt.Fprintf(sum, "%d\x00%s\x00%s\x00", h.Device-h.Source, h.Query, h.ContentType)
 	sum.Write(h.Body)
-	_, err := q.Exec(ctx, sqlHold, h.ReceivedAt, h.Device, h.Region, h.Protocol, string(h.Reason), h.Detail, h.Method, h.Query, h.ContentType, h.Body, sum.Sum(nil))
+	_, err := q.Exec(ctx, sqlHold, h.ReceivedAt, h.Device, h.Region, h.Protocol, string(h.Reason), h.Detail, h.Method, h.Query, h.ContentType, h.Body, sum.Sum(nil), h.Source)
 	if err != nil {
 		return fmt.Errorf("put a record into quarantine: %w", err)
 	}
@@ -63,8 +65,9 @@ type HeldFilter struct {
 
 const heldColumns = `
 SELECT q.id, q.received_at, COALESCE(q.device_id, 0) AS device, COALESCE(d.ident, '') AS device_ident, COALESCE(q.region_id, 0) AS region, q.protocol, q.reason, q.detail,
-  q.method, q.query, q.content_type, q.body, q.seen, q.last_at, q.state, q.outcome
-FROM quarantine q JOIN device d ON d.id = q.device_id JOIN worker w ON w.id = d.worker_id JOIN org o ON o.id = w.org_id`
+  q.method, q.query, q.content_type, q.body, q.seen, q.last_at, q.state, q.outcome,
+  COALESCE(q.alarm_source, 0), COALESCE(s.name, '')
+FROM quarantine q LEFT JOIN device d ON d.id = q.device_id LEFT JOIN worker w ON w.id = d.worker_id LEFT JOIN alarm_source s ON s.id = q.alarm_source JOIN org o ON o.id = COALESCE(w.org_id, s.org_id)`
 
 const sqlListHeld = heldColumns + `
 WHERE o.path LIKE ANY ($1) AND ($2 = '' OR q.state = $2) AND ($3 = '' OR q.protocol = $3) AND ($4 = '' OR q.reason = $4) AND ($5::bigint = 0 OR q.device_id = $5) AND ($6::bigint = 0 OR q.id < $6)

@@ -30,6 +30,7 @@ type SOS struct {
 	AckedAt    *time.Time `json:"acked_at,omitempty"`
 	AckedBy    *int64     `json:"acked_by,omitempty"`
 	ClosedAt   *time.Time `json:"closed_at,omitempty"`
+	UnackedAt  *time.Time `json:"unacked_at,omitempty" doc:"when it was said that nobody had taken it within a minute"`
 	Incident   *uuid.UUID `json:"incident,omitempty"`
 }
 
@@ -47,7 +48,7 @@ func InsertSOS(ctx context.Context, q Querier, id uuid.UUID, region, worker, dev
 }
 
 const sosColumns = `
-SELECT s.id, s.region_id, s.worker_id, w.code, w.name, w.phone, w.org_id, o.path, o.name, s.at, s.geom, s.state, s.acked_at, s.acked_by, s.closed_at, s.incident_id
+SELECT s.id, s.region_id, s.worker_id, w.code, w.name, w.phone, w.org_id, o.path, o.name, s.at, s.geom, s.state, s.acked_at, s.acked_by, s.closed_at, s.unacked_at, s.incident_id
 FROM sos s JOIN worker w ON w.id = s.worker_id JOIN org o ON o.id = w.org_id`
 
 const sqlSOSByID = sosColumns + ` WHERE s.id = $1`
@@ -94,7 +95,7 @@ func collectSOS(ctx context.Context, q Querier, sql string, args ...any) ([]SOS,
 		return nil, fmt.Errorf("read SOS calls: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s SOS, err error) {
-		err = row.Scan(&s.ID, &s.Region, &s.Worker, &s.WorkerCode, &s.Name, &s.Phone, &s.Org, &s.OrgPath, &s.OrgName, &s.At, &s.Point, &s.State, &s.AckedAt, &s.AckedBy, &s.ClosedAt, &s.Incident)
+		err = row.Scan(&s.ID, &s.Region, &s.Worker, &s.WorkerCode, &s.Name, &s.Phone, &s.Org, &s.OrgPath, &s.OrgName, &s.At, &s.Point, &s.State, &s.AckedAt, &s.AckedBy, &s.ClosedAt, &s.UnackedAt, &s.Incident)
 		s.At = s.At.UTC()
 		return s, err
 	})
@@ -122,6 +123,18 @@ func AckSOS(ctx context.Context, q Querier, id uuid.UUID, by int64, now time.Tim
 		return fmt.Errorf("acknowledge the SOS: %w", err)
 	}
 	return nil
+}
+
+const sqlUnackedSOS = `UPDATE sos SET unacked_at = $2 WHERE id = $1 AND state = 'open' AND unacked_at IS NULL`
+
+// UnackedSOS notes that nobody has taken an open SOS; ok is false when somebody
+// has, or when it was noted before.
+func UnackedSOS(ctx context.Context, q Querier, id uuid.UUID, now time.Time) (ok bool, err error) {
+	tag, err := q.Exec(ctx, sqlUnackedSOS, id, now)
+	if err != nil {
+		return false, fmt.Errorf("note that nobody has taken the SOS: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
 }
 
 const sqlCloseSOS = `
