@@ -41,6 +41,7 @@ var level = map[[2]string]string{
 	{"server/dispatch", "server/incident"}: "an order is given for an incident",
 	{"server/alarm", "server/incident"}:    "an alarm is as urgent as the incident it may become",
 	{"server/deadline", "server/postgres"}: "a deadline is set inside the caller's transaction",
+	{"server/courier", "server/postgres"}:  "deliveries are claimed and settled in the database",
 	{"fixtures", "geo"}:                    "the demo street is drawn with our own geometry",
 }
 
