@@ -62,6 +62,7 @@ type API struct {
 	huma   huma.API
 	routes []Route
 	atlas  *atlas
+	ways   *wayfinder
 	counts *overviews
 }
 
@@ -91,6 +92,7 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a := &API{Deps: d, huma: humago.New(mux, config)}
 	a.atlas = newAtlas(d.DB, d.Clock)
 	a.counts = newOverviews()
+	a.ways = newWayfinder(d.DB, d.Clock)
 	a.huma.UseMiddleware(carryRequest)
 	a.sessionRoutes()
 	a.mapRoutes()
@@ -106,6 +108,7 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.kioskRoutes()
 	a.accountRoutes()
 	a.meRoutes()
+	a.dispatchRoutes()
 	describeProblem(a.huma.OpenAPI())
 	return a
 }

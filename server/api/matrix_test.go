@@ -34,7 +34,7 @@ type probe struct {
 func (w *world) probes(place string) map[string]probe {
 	ok := []int{200}
 	id := func(format string, v any) string { return "/api/v1" + fmt.Sprintf(format, v) }
-	return map[string]probe{
+	all := map[string]probe{
 		"GET /api/v1/session":                   {"/api/v1/session", nil, false, ok},
 		"GET /api/v1/overview":                  {"/api/v1/overview", nil, false, ok},
 		"GET /api/v1/grids":                     {"/api/v1/grids", nil, false, ok},
@@ -78,6 +78,15 @@ func (w *world) probes(place string) map[string]probe {
 		"POST /api/v1/kiosk-session": {},
 		"DELETE /api/v1/session":     {},
 	}
+	for _, more := range moreProbes {
+		maps.Copy(all, more(w, place))
+	}
+	return all
+}
+
+// moreProbes are the probes that stand beside the tests of their routes.
+var moreProbes = []func(w *world, place string) map[string]probe{
+	(*world).dispatchProbes,
 }
 
 // may is the table of who may do what, written down a second time on purpose:
