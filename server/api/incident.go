@@ -199,7 +199,7 @@ func (a *API) incidentRoutes() {
 // mayReadIncident is a fault of kind Missing when the incident lies outside
 // the caller's scope and the caller did not report it.
 func (a *API) mayReadIncident(ctx context.Context, who access.Session, id uuid.UUID) error {
-	ok, err := postgres.IncidentVisible(ctx, a.DB.Pool, id, who.Scope(access.SeeMap), who.Account)
+	ok, err := postgres.IncidentVisible(ctx, a.DB.Pool, id, viewer(who))
 	if err != nil {
 		return err
 	}
@@ -207,6 +207,11 @@ func (a *API) mayReadIncident(ctx context.Context, who access.Session, id uuid.U
 		return fault.New(fault.Missing, "没有这个事件，或者不在您的管辖范围")
 	}
 	return nil
+}
+
+// viewer is the caller as somebody who wants to see cases.
+func viewer(who access.Session) postgres.Viewer {
+	return postgres.Viewer{Scope: who.Scope(access.SeeMap), Account: who.Account, Worker: who.Worker, Wall: who.Kiosk != 0}
 }
 
 // toWGS84 converts a point once, at the door.

@@ -194,13 +194,24 @@ func likeText(s string) string {
 
 const sqlIncidentVisible = `
 SELECT EXISTS (SELECT FROM incident s JOIN org o ON o.id = s.org_id
-  WHERE s.id = $1 AND (o.path LIKE ANY ($2) OR s.reporter_account = NULLIF($3::bigint, 0)
-    OR EXISTS (SELECT FROM incident_party p JOIN org po ON po.id = p.org_id WHERE p.incident_id = s.id AND po.path LIKE ANY ($2))))`
+  WHERE s.id = $1 AND (NOT $5 OR s.sensitivity = 'normal') AND (o.path LIKE ANY ($2) OR s.reporter_account = NULLIF($3::bigint, 0)
+    OR EXISTS (SELECT FROM incident_party p JOIN org po ON po.id = p.org_id WHERE p.incident_id = s.id AND po.path LIKE ANY ($2))
+    OR $4 <> 0 AND (EXISTS (SELECT FROM dispatch_order d WHERE d.incident_id = s.id AND d.worker_id = $4)
+      OR EXISTS (SELECT FROM verification v WHERE v.incident_id = s.id AND v.worker_id = $4)
+      OR EXISTS (SELECT FROM grid_assignment ga WHERE ga.grid_id = s.grid_id AND ga.worker_id = $4 AND ga.role IN ('leader', 'worker') AND ga.valid_to IS NULL))))`
 
-// IncidentVisible reports whether the scope, or the account that reported it, may see the incident.
-func IncidentVisible(ctx context.Context, q Querier, id uuid.UUID, scope []string, account int64) (bool, error) {
+// Viewer is who wants to see a case.
+type Viewer struct {
+	Scope   []string // organisations whose cases are seen
+	Account int64    // sees what it reported
+	Worker  int64    // sees what he has an order for, or is to verify, and his own grids
+	Wall    bool     // a shared screen: nothing sensitive
+}
+
+// IncidentVisible reports whether the viewer may see the incident.
+func IncidentVisible(ctx context.Context, q Querier, id uuid.UUID, v Viewer) (bool, error) {
 	var ok bool
-	if err := q.QueryRow(ctx, sqlIncidentVisible, id, Under(scope), account).Scan(&ok); err != nil {
+	if err := q.QueryRow(ctx, sqlIncidentVisible, id, Under(v.Scope), v.Account, v.Worker, v.Wall).Scan(&ok); err != nil {
 		return false, fmt.Errorf("check who sees the incident: %w", err)
 	}
 	return ok, nil

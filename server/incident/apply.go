@@ -1,0 +1,665 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gridward/gridward/server/access"
+	"github.com/gridward/gridward/server/fault"
+)
+
+// Limits of the life; the trade's habits, not law.
+const (
+	maxReturns   = 2                   // returned so often, a commander decides who handles it
+	maxDelays    = 1                   // a limit is put off once
+	reopenWithin = 15 * 24 * time.Hour // afterwards it is a new case
+	archiveAfter = 15 * 24 * time.Hour
+	checkWithin  = 200.0 // metres from the case at which a check is on the spot
+)
+
+// ArchiveAt is when a case closed at the instant is sealed.
+func ArchiveAt(closed time.Time) time.Time { return closed.Add(archiveAfter) }
+
+// publicSources are those whose reports are verified before they are filed.
+var publicSources = []string{"resident", "hotline", "hotline12345", "camera", "wechat", "qq", "walk_in", "alarm"}
+
+// Apply returns the case as it stands after the action, and what happened.
+// It touches nothing: no clock, no database, no bus. Errors are faults:
+// Denied when by may not act in this part, Conflict when the state does not
+// allow it, Invalid when the deed lacks something.
+func (inc Incident) Apply(do Action, deed Deed, by access.Principal, with Facts, now time.Time) (Incident, Done, error) {
+	s := stepOf(do)
+	if s == nil {
+		return inc, Done{}, fault.New(fault.Missing, "没有这种操作")
+	}
+	parts := inc.Capacities(by, with)
+	as, ok := actsAs(s, parts)
+	if !ok {
+		return inc, Done{}, fault.New(fault.Denied, "您的岗位不能对这个事件进行「%s」", s.Name)
+	}
+	if !slices.Contains(s.From, inc.State) {
+		return inc, Done{}, fault.New(fault.Conflict, "事件现在是「%s」，不能%s", inc.State.Name(), s.Name)
+	}
+	now = now.UTC().Truncate(time.Microsecond)
+	done := Done{Action: do, ByName: by.Name, As: as, From: inc.State, Reason: strings.TrimSpace(deed.Reason), Code: deed.Code, Note: strings.TrimSpace(deed.Note)}
+	a := act{inc: inc, deed: deed, by: by, as: as, parts: parts, with: with, now: now, done: &done, to: s.To}
+	if err := a.decide(do); err != nil {
+		return inc, Done{}, err
+	}
+	next := a.inc
+	if a.to != "" && a.to != inc.State {
+		next.State, next.StateSince = a.to, now
+	}
+	next.Version++
+	next.UpdatedAt = now
+	next.Open = !next.State.Over()
+	done.To = next.State
+	return next, done, nil
+}
+
+// actsAs chooses the part that allows the step: the closest to the case first.
+func actsAs(s *step, parts []Capacity) (Capacity, bool) {
+	for _, c := range s.By {
+		if slices.Contains(parts, c) {
+			return c, true
+		}
+	}
+	return "", false
+}
+
+// act is one decision under way.
+type act struct {
+	inc   Incident
+	deed  Deed
+	by    access.Principal
+	as    Capacity
+	parts []Capacity
+	with  Facts
+	now   time.Time
+	done  *Done
+	to    State
+}
+
+// has reports whether the actor may act in any of these parts.
+func (a *act) has(any ...Capacity) bool {
+	return slices.ContainsFunc(any, func(c Capacity) bool { return slices.Contains(a.parts, c) })
+}
+
+func invalid(field, sentence string) error {
+	f := fault.New(fault.Invalid, "%s", sentence)
+	f.Fields = map[string]string{field: sentence}
+	return f
+}
+
+func conflict(format string, args ...any) error { return fault.New(fault.Conflict, format, args...) }
+func denied(format string, args ...any) error   { return fault.New(fault.Denied, format, args...) }
+
+func (a *act) needReason() error {
+	if a.done.Reason == "" {
+		return invalid("reason", "请填写理由")
+	}
+	return nil
+}
+
+// tier is the case's tier; a case without one is the community's.
+func (inc Incident) tier() int16 {
+	if inc.Tier == nil {
+		return 2
+	}
+	return *inc.Tier
+}
+
+// highest is the highest tier that the actor may accept and dispatch at.
+func (a *act) highest() int16 {
+	switch {
+	case a.has(AsCommander):
+		return 4
+	case a.has(AsOperator):
+		return 3
+	case a.has(AsStation):
+		return 2
+	}
+	return 1
+}
+
+func (a *act) decide(do Action) error {
+	switch do {
+	case RequestVerify:
+		if !slices.Contains(publicSources, a.inc.Source) {
+			return conflict("%s的事件不需要核实", sources[a.inc.Source])
+		}
+	case VerifyResult:
+		return a.verified()
+	case Accept:
+		return a.accept()
+	case Reject:
+		if !slices.Contains(rejectCodes, a.deed.Code) {
+			return invalid("code", "请选择不予受理的原因")
+		}
+		if err := a.needReason(); err != nil {
+			return err
+		}
+		a.inc.PublicReply = a.done.Reason
+	case Appeal:
+		if a.inc.Appealed {
+			return conflict("已经申诉过一次")
+		}
+		a.inc.Appealed = true
+		return a.needReason()
+	case Merge:
+		return a.merge()
+	case SelfHandle:
+		return a.selfHandle()
+	case Dispatch:
+		return a.dispatch()
+	case ReportUp:
+		return a.reportUp()
+	case PushDown:
+		return a.pushDown()
+	case Sign, Return, Refuse, Recall, Reassign, AddAssist, Arrive, Feedback:
+		return a.order(do)
+	case RequestDelay, DecideDelay, RequestSuspend, DecideSuspend, Suspend, Resume:
+		return a.clock(do)
+	case AssignCheck, CheckPass, CheckFail:
+		return a.check(do)
+	case Evaluate, ForceClose, Archive, Reopen, Annul:
+		return a.end(do)
+	case Urge:
+		a.inc.UrgeCount++
+	case Supervise:
+		if !slices.Contains(superviseLevels, a.deed.Level) {
+			return invalid("level", "请选择督办等级：黄牌、红牌或挂牌")
+		}
+		if slices.Index(superviseLevels, a.deed.Level) > slices.Index(superviseLevels, a.inc.Supervise) {
+			a.inc.Supervise = a.deed.Level
+		}
+		a.done.Result = a.deed.Level
+		a.done.Note = strings.TrimSpace(a.deed.Requirement)
+	case ReplySupervison:
+		if a.inc.Supervise == "" {
+			return conflict("这个事件没有督办")
+		}
+		if strings.TrimSpace(a.deed.Reply) == "" {
+			return invalid("reply", "请填写督办回复")
+		}
+		a.done.Note = strings.TrimSpace(a.deed.Reply)
+	case Set:
+		return a.set()
+	}
+	return nil
+}
+
+// rejectCodes are the reasons for 不予受理; returnCodes those for 退回.
+var (
+	rejectCodes     = []string{"not_ours", "duplicate", "not_exist", "insufficient_info", "already_done", "other"}
+	returnCodes     = []string{"not_my_duty", "wrong_location", "duplicate", "insufficient_info"}
+	superviseLevels = []string{"", "yellow", "red", "listed"}
+)
+
+// RejectCodes and ReturnCodes name the reasons that may be given, in order.
+func RejectCodes() []string { return rejectCodes }
+
+// ReturnCodes names the reasons for which an order may be returned.
+func ReturnCodes() []string { return returnCodes }
+
+func (a *act) verified() error {
+	switch a.deed.Result {
+	case "pass", "not_found", "duplicate":
+		a.done.Result = a.deed.Result
+	default:
+		return invalid("result", "请选择核实结果：属实、未发现或重复")
+	}
+	a.done.Note, a.done.Distance = strings.TrimSpace(a.deed.Text), a.with.Distance
+	return nil
+}
+
+func (a *act) accept() error {
+	tier := a.deed.Tier
+	if tier == 0 {
+		tier = min(a.inc.tier(), a.highest())
+	}
+	if tier < 1 || tier > 4 {
+		return invalid("tier", "处置级别为一级至四级")
+	}
+	if tier > a.highest() {
+		return denied("您可以受理到%s，更高的请上报", tierName(a.highest()))
+	}
+	if err := a.classify(); err != nil {
+		return err
+	}
+	a.inc.Tier = &tier
+	a.inc.AcceptedAt = &a.now
+	if a.inc.FirstAccount == nil && a.by.Account != 0 {
+		first := a.by.Account
+		a.inc.FirstAccount = &first
+	}
+	a.own()
+	return nil
+}
+
+// classify takes over category, urgency, severity and sensitivity where given.
+func (a *act) classify() error {
+	d := a.deed
+	if d.Category != "" {
+		a.inc.Category = d.Category
+	}
+	if d.Urgency != "" {
+		if !known(d.Urgency) {
+			return invalid("urgency", "没有这种紧急程度")
+		}
+		a.inc.Urgency = d.Urgency
+	}
+	if d.Severity != nil {
+		switch {
+		case *d.Severity == 0:
+			a.inc.Severity = nil
+		case *d.Severity > 4 || *d.Severity < 0:
+			return invalid("severity", "严重程度为Ⅰ至Ⅳ级")
+		default:
+			level := *d.Severity
+			a.inc.Severity = &level
+		}
+	}
+	if d.Sensitivity != "" {
+		a.inc.Sensitivity = d.Sensitivity
+	}
+	return nil
+}
+
+// own puts the ball in the court of the tier's organisation: the community up
+// to tier 2, the region's command room above.
+func (a *act) own() {
+	org := a.inc.Org
+	if a.inc.tier() > 2 {
+		org = a.inc.Region
+	}
+	a.inc.OwnerOrg, a.inc.OwnerWorker = &org, nil
+}
+
+func (a *act) merge() error {
+	p := a.with.Parent
+	switch {
+	case a.deed.Into == nil || p == nil:
+		return invalid("into", "请选择并入的事件")
+	case p.ID == a.inc.ID:
+		return invalid("into", "不能并入自己")
+	case p.Region != a.inc.Region:
+		return invalid("into", "只能并入同一街道的事件")
+	case p.State.Over():
+		return conflict("事件 %s 已经%s，不能并入", p.CaseNo, p.State.Name())
+	}
+	into := p.ID
+	a.inc.MergedInto, a.done.Other = &into, &into
+	a.done.Note = p.CaseNo
+	return nil
+}
+
+func (a *act) selfHandle() error {
+	if a.inc.tier() > 1 && a.inc.Tier != nil && a.inc.State == Accepted {
+		return conflict("%s事件不能自行处置，请上报", tierName(a.inc.tier()))
+	}
+	if strings.TrimSpace(a.deed.Text) == "" {
+		return invalid("text", "请填写处置情况")
+	}
+	if a.with.PhotoAfter && a.with.AfterPhotos == 0 {
+		return invalid("photos", "这类事件需要处置后的照片")
+	}
+	one := int16(1)
+	a.inc.Tier = &one
+	if a.inc.AcceptedAt == nil {
+		a.inc.AcceptedAt = &a.now
+	}
+	checked := a.deed.Draw < a.with.CheckShare
+	a.inc.SelfHandled, a.inc.CheckedByLot, a.inc.FedBackAt = true, &checked, &a.now
+	a.own()
+	a.done.Note = strings.TrimSpace(a.deed.Text)
+	a.to = FedBack
+	if !checked {
+		a.to = Closed
+		a.inc.ClosedAt, a.inc.CloseReason = &a.now, "self"
+	}
+	return nil
+}
+
+func (a *act) dispatch() error {
+	if a.inc.State == Returned && a.inc.ReturnCount >= maxReturns && !a.has(AsCommander) {
+		return denied("已经退回 %d 次，请由指挥长指定处置单位", a.inc.ReturnCount)
+	}
+	if a.inc.tier() > a.highest() {
+		return denied("%s事件由%s派遣", tierName(a.inc.tier()), []string{"", "", "村(社区)", "街道值班员", "指挥长"}[a.inc.tier()])
+	}
+	if a.deed.Lead == nil || a.deed.Lead.Org == 0 && a.deed.Lead.Worker == 0 {
+		return invalid("lead", "请选择主办单位或人员")
+	}
+	a.inc.DispatchedAt = &a.now
+	return nil
+}
+
+func (a *act) reportUp() error {
+	tier := a.inc.tier()
+	switch {
+	case tier >= 4:
+		return conflict("已经是四级事件")
+	case a.has(AsCommander), a.has(AsOperator):
+	case a.has(AsHead) && tier == 3, a.has(AsStation) && tier == 2, a.has(AsLeader) && tier == 1:
+	default:
+		return denied("%s事件不由您上报", tierName(tier))
+	}
+	tier++
+	a.inc.Tier = &tier
+	a.inc.LeadOrder = nil
+	a.own()
+	return a.needReason()
+}
+
+func (a *act) pushDown() error {
+	tier := a.inc.tier()
+	switch {
+	case tier <= 1:
+		return conflict("一级事件不能再下派")
+	case a.inc.PushCount > 0:
+		return conflict("已经下派过一次")
+	case tier > a.highest():
+		return denied("%s事件不由您下派", tierName(tier))
+	}
+	tier--
+	a.inc.Tier = &tier
+	a.inc.PushCount++
+	a.own()
+	return a.needReason()
+}
+
+// order is what the case does when its lead order moves.
+func (a *act) order(do Action) error {
+	switch do {
+	case Sign:
+		a.inc.SignedAt = &a.now
+	case Return, Refuse:
+		if do == Return && !slices.Contains(returnCodes, a.deed.Code) {
+			return invalid("code", "请选择退回原因")
+		}
+		if do == Return && a.with.ReturnUntil != nil && a.now.After(*a.with.ReturnUntil) {
+			return conflict("已过退回时限，请联系指挥室改派")
+		}
+		a.inc.ReturnCount++
+		a.inc.LeadOrder = nil
+		a.own()
+		return a.needReason()
+	case Recall:
+		a.inc.LeadOrder = nil
+		a.own()
+		return a.needReason()
+	case Reassign:
+		if a.inc.tier() > a.highest() {
+			return denied("%s事件不由您改派", tierName(a.inc.tier()))
+		}
+		if a.deed.Lead == nil || a.deed.Lead.Org == 0 && a.deed.Lead.Worker == 0 {
+			return invalid("lead", "请选择改派给谁")
+		}
+		a.inc.DispatchedAt = &a.now
+		return a.needReason()
+	case AddAssist:
+		if len(a.deed.Assist) == 0 {
+			return invalid("assist", "请选择协办单位")
+		}
+	case Feedback:
+		if err := a.deed.checkFeedback(a.with); err != nil {
+			return err
+		}
+		if a.with.OpenAssists > 0 {
+			return conflict("还有 %d 个协办任务没有反馈，请等待或由派遣人免办", a.with.OpenAssists)
+		}
+		a.inc.FedBackAt = &a.now
+		a.done.Result, a.done.Note = a.deed.Result, strings.TrimSpace(a.deed.Text)
+		a.own()
+	}
+	return nil
+}
+
+// checkFeedback says what a feedback lacks.
+func (d Deed) checkFeedback(with Facts) error {
+	switch {
+	case !slices.Contains([]string{"solved", "partly", "cannot", "not_exist"}, d.Result):
+		return invalid("result", "请选择处置结果")
+	case strings.TrimSpace(d.Text) == "":
+		return invalid("text", "请填写处置情况")
+	case with.PhotoAfter && with.AfterPhotos == 0 && d.Result == "solved":
+		return invalid("photos", "这类事件需要处置后的照片")
+	}
+	return nil
+}
+
+// CheckFeedback says what the feedback of an assisting order lacks.
+func (d Deed) CheckFeedback() error { return d.checkFeedback(Facts{}) }
+
+// clock is what stops, moves or restarts the clocks.
+func (a *act) clock(do Action) error {
+	switch do {
+	case RequestDelay:
+		switch {
+		case a.inc.DelayAsked:
+			return conflict("延期申请正在审批")
+		case a.inc.DelayCount >= maxDelays:
+			return conflict("已经延期过一次")
+		case a.inc.StageDue != nil && a.now.After(*a.inc.StageDue):
+			return conflict("已经逾期，不能再申请延期")
+		case a.deed.Days < 1:
+			return invalid("days", "请填写延期的工作日数")
+		case a.with.MaxDelay > 0 && a.deed.Days > a.with.MaxDelay:
+			return invalid("days", fmt.Sprintf("延期不超过原时限 %d 个工作日", a.with.MaxDelay))
+		}
+		a.inc.DelayAsked = true
+		return a.needReason()
+	case DecideDelay:
+		if !a.inc.DelayAsked {
+			return conflict("没有待审批的延期申请")
+		}
+		if a.inc.tier() > 2 && !a.has(AsCommander) {
+			return denied("%s事件的延期由指挥长审批", tierName(a.inc.tier()))
+		}
+		a.inc.DelayAsked = false
+		a.done.Result = verdict(a.deed.Approve)
+		if a.deed.Approve {
+			a.inc.DelayCount++
+		}
+	case RequestSuspend, Suspend:
+		if a.inc.SuspendAsked && do == RequestSuspend {
+			return conflict("挂账申请正在审批")
+		}
+		if a.deed.ReviewAt == nil || !a.deed.ReviewAt.After(a.now) {
+			return invalid("review_at", "请填写将来的复核日期")
+		}
+		if err := a.needReason(); err != nil {
+			return err
+		}
+		review := a.deed.ReviewAt.UTC().Truncate(time.Microsecond)
+		a.inc.ReviewAt = &review
+		if do == RequestSuspend {
+			a.inc.SuspendAsked = true
+			return nil
+		}
+		a.stop()
+	case DecideSuspend:
+		if !a.inc.SuspendAsked {
+			return conflict("没有待审批的挂账申请")
+		}
+		a.inc.SuspendAsked = false
+		a.done.Result = verdict(a.deed.Approve)
+		if !a.deed.Approve {
+			a.inc.ReviewAt = nil
+			return nil
+		}
+		a.to = Suspended
+		a.stop()
+	case Resume:
+		a.inc.SuspendedAt, a.inc.ReviewAt = nil, nil
+	}
+	return nil
+}
+
+func (a *act) stop() { a.inc.SuspendedAt, a.inc.SuspendAsked, a.inc.DelayAsked = &a.now, false, false }
+
+func verdict(yes bool) string {
+	if yes {
+		return "approved"
+	}
+	return "refused"
+}
+
+func (a *act) check(do Action) error {
+	if do == AssignCheck {
+		return nil
+	}
+	if a.by.Account != 0 && slices.Contains(a.with.Handlers, a.by.Account) {
+		return denied("处置人不能核查自己处置的事件")
+	}
+	a.done.Distance = a.with.Distance
+	if do == CheckFail {
+		a.inc.ReworkCount++
+		a.inc.FedBackAt = nil
+		return a.needReason()
+	}
+	a.done.Note = strings.TrimSpace(a.deed.Text)
+	if d := a.with.Distance; d != nil && *d > checkWithin && a.done.Note == "" {
+		return invalid("text", fmt.Sprintf("核查位置离事件 %.0f 米，请说明", *d))
+	}
+	a.inc.CheckedAt = &a.now
+	return nil
+}
+
+func (a *act) end(do Action) error {
+	switch do {
+	case Evaluate:
+		a.inc.ClosedAt = &a.now
+		if a.as == AsClock {
+			a.inc.CloseReason = "default"
+			return nil
+		}
+		if a.deed.Grade < 1 || a.deed.Grade > 5 {
+			return invalid("grade", "请选择评价：非常满意、满意、基本满意、不满意或非常不满意")
+		}
+		grade := a.deed.Grade
+		a.inc.Satisfaction, a.inc.CloseReason = &grade, "evaluated"
+		a.done.Note = strings.TrimSpace(a.deed.Text)
+	case ForceClose:
+		a.inc.ClosedAt, a.inc.CloseReason = &a.now, "forced"
+		a.clearAsks()
+		return a.needReason()
+	case Archive:
+		if a.with.Feedbacks == 0 && a.inc.CloseReason != "forced" {
+			return conflict("没有处置反馈的事件不能归档")
+		}
+		if a.inc.ClosedAt == nil || a.now.Before(ArchiveAt(*a.inc.ClosedAt)) {
+			return conflict("结案十五日后归档")
+		}
+		a.inc.ArchivedAt = &a.now
+	case Reopen:
+		if a.inc.ClosedAt == nil || a.now.Sub(*a.inc.ClosedAt) > reopenWithin {
+			return conflict("结案超过十五日，请按新事件上报")
+		}
+		return a.needReason()
+	case Annul:
+		a.clearAsks()
+		return a.needReason()
+	}
+	return nil
+}
+
+func (a *act) clearAsks() { a.inc.SuspendAsked, a.inc.DelayAsked = false, false }
+
+func (a *act) set() error {
+	before := a.inc
+	if err := a.classify(); err != nil {
+		return err
+	}
+	var was []string
+	if before.Category != a.inc.Category {
+		was = append(was, "类别 "+before.Category)
+	}
+	if before.Urgency != a.inc.Urgency {
+		was = append(was, "紧急程度 "+string(before.Urgency))
+	}
+	if before.Sensitivity != a.inc.Sensitivity {
+		was = append(was, "敏感程度 "+before.Sensitivity)
+	}
+	if !same(before.Severity, a.inc.Severity) {
+		was = append(was, "严重程度")
+	}
+	if len(was) == 0 {
+		return invalid("category", "没有要更正的内容")
+	}
+	a.done.Was = strings.Join(was, "，")
+	return a.needReason()
+}
+
+func same(a, b *int16) bool { return a == nil && b == nil || a != nil && b != nil && *a == *b }
+
+// tierName is the Chinese word for a tier.
+func tierName(t int16) string {
+	if t < 1 || t > 4 {
+		return "未定级"
+	}
+	return []string{"一级", "二级", "三级", "四级"}[t-1]
+}
+
+// Choice is an action that somebody may take now: what a button shows.
+type Choice struct {
+	Action Action `json:"action"`
+	Name   string `json:"name"`
+}
+
+// May lists what p may do to the case now, in the order of the table: exactly
+// the actions that Apply would not refuse for the state or the part. What the
+// deed must carry is not judged here.
+func (inc Incident) May(p access.Principal, with Facts, now time.Time) []Choice {
+	parts := inc.Capacities(p, with)
+	choices := []Choice{}
+	for i := range life {
+		s := &life[i]
+		as, ok := actsAs(s, parts)
+		if !ok || s.Order || !slices.Contains(s.From, inc.State) {
+			continue
+		}
+		if inc.wouldRefuse(s.Do, act{inc: inc, by: p, as: as, parts: parts, with: with, now: now}) {
+			continue
+		}
+		choices = append(choices, Choice{s.Do, s.Name})
+	}
+	return choices
+}
+
+// wouldRefuse tells what no deed can change.
+func (inc Incident) wouldRefuse(do Action, a act) bool {
+	switch do {
+	case RequestVerify:
+		return !slices.Contains(publicSources, inc.Source)
+	case Appeal:
+		return inc.Appealed
+	case SelfHandle:
+		return inc.State == Accepted && inc.tier() > 1
+	case Dispatch:
+		return inc.State == Returned && inc.ReturnCount >= maxReturns && !a.has(AsCommander) || inc.tier() > a.highest()
+	case ReportUp:
+		t := inc.tier()
+		return t >= 4 || !(a.has(AsCommander, AsOperator) || a.has(AsHead) && t == 3 || a.has(AsStation) && t == 2 || a.has(AsLeader) && t == 1)
+	case PushDown:
+		return inc.tier() <= 1 || inc.PushCount > 0 || inc.tier() > a.highest()
+	case RequestDelay:
+		return inc.DelayAsked || inc.DelayCount >= maxDelays || inc.StageDue != nil && a.now.After(*inc.StageDue)
+	case DecideDelay:
+		return !inc.DelayAsked || inc.tier() > 2 && !a.has(AsCommander)
+	case RequestSuspend:
+		return inc.SuspendAsked
+	case DecideSuspend:
+		return !inc.SuspendAsked
+	case CheckPass, CheckFail:
+		return a.by.Account != 0 && slices.Contains(a.with.Handlers, a.by.Account)
+	case Reopen:
+		return inc.ClosedAt == nil || a.now.Sub(*inc.ClosedAt) > reopenWithin
+	case ReplySupervison:
+		return inc.Supervise == ""
+	}
+	return false
+}
