@@ -99,6 +99,7 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.workerRoutes()
 	a.trackRoutes()
 	a.incidentRoutes()
+	a.loopRoutes()
 	a.attachmentRoutes(mux)
 	a.journalRoutes()
 	a.searchRoutes()

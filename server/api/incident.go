@@ -148,7 +148,7 @@ func (a *API) incidentRoutes() {
 
 	route(a, http.MethodGet, "/incidents/{id}", "One incident with its record and the workers nearest to it", settled, func(ctx context.Context, who access.Session, in *struct {
 		ID uuid.UUID `path:"id"`
-	}) (*struct{ Body incidentDetail }, error) {
+	}) (*struct{ Body caseBody }, error) {
 		scope := who.Scope(access.SeeMap)
 		if err := a.mayReadIncident(ctx, who, in.ID); err != nil {
 			return nil, err
@@ -172,7 +172,8 @@ func (a *API) incidentRoutes() {
 				return nil, err
 			}
 		}
-		return &struct{ Body incidentDetail }{out}, nil
+		body, err := a.caseFile(ctx, who, out)
+		return &struct{ Body caseBody }{body}, err
 	})
 
 	route(a, http.MethodGet, "/categories", "The catalogue of incident categories", signedIn, func(ctx context.Context, _ access.Session, _ *nothing) (*struct {

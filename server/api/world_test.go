@@ -48,6 +48,7 @@ type world struct {
 	grid     map[string]int64
 	worker   map[string]int64
 	incident map[string]uuid.UUID
+	order    map[string]uuid.UUID // set by giveOrders
 	session  map[string]uuid.UUID
 	jars     map[string]*http.Client
 }
@@ -62,7 +63,7 @@ var (
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	db := pgtest.New(t)
-	w := &world{t: t, db: db, org: map[string]int64{}, path: map[string]string{}, grid: map[string]int64{}, worker: map[string]int64{}, incident: map[string]uuid.UUID{}, session: map[string]uuid.UUID{}, jars: map[string]*http.Client{}}
+	w := &world{t: t, db: db, org: map[string]int64{}, path: map[string]string{}, grid: map[string]int64{}, worker: map[string]int64{}, incident: map[string]uuid.UUID{}, order: map[string]uuid.UUID{}, session: map[string]uuid.UUID{}, jars: map[string]*http.Client{}}
 	ctx := t.Context()
 	one := func(dest any, sql string, args ...any) {
 		t.Helper()
@@ -221,6 +222,9 @@ func (w *world) send(c *http.Client, method, path string, body any) (int, string
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if strings.HasPrefix(path, "/api/v1/incidents/") && method != http.MethodGet {
+		req.Header.Set("If-Match", `"1"`)
 	}
 	resp, err := c.Do(req)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 	"github.com/riverqueue/river"
@@ -29,6 +30,21 @@ func (SOS) Kind() string { return "sos" }
 // InsertOpts puts an SOS before everything else, and tries for days: a call
 // for help is never dropped because the database was away.
 func (SOS) InsertOpts() river.InsertOpts { return river.InsertOpts{Priority: 1, MaxAttempts: 40} }
+
+// Case asks to look at a case again when its state may have lasted long enough:
+// a suspension's review, a rating that nobody gave, the archive. It does
+// nothing when the case has left the state since.
+type Case struct {
+	Incident uuid.UUID `json:"incident"`
+	State    string    `json:"state"`
+	Since    time.Time `json:"since"`
+}
+
+// Kind names the job in the queue.
+func (Case) Kind() string { return "case" }
+
+// InsertOpts tries for days: a case left behind is a case nobody sees.
+func (Case) InsertOpts() river.InsertOpts { return river.InsertOpts{Priority: 3, MaxAttempts: 40} }
 
 // Insert queues the job in tx; it runs as soon as tx commits.
 func Insert(ctx context.Context, tx pgx.Tx, job river.JobArgs) error {

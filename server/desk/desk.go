@@ -61,19 +61,20 @@ func (d *Desk) Report(ctx context.Context, by access.Principal, draft incident.D
 		}
 	}
 	err = d.db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		ok, err := postgres.CategoryKnown(ctx, tx, inc.Category)
+		row, err := postgres.CategoryOf(ctx, tx, inc.Category)
 		if err != nil {
 			return err
 		}
-		if !ok && inc.Category != "" {
+		if !row.Known {
 			f := fault.New(fault.Invalid, "没有这个事件类别")
 			f.Fields = map[string]string{"category": f.Public}
 			return f
 		}
-		if inc, err = store(ctx, tx, inc, draft.Photos, by, now); err != nil {
+		inc.File(row.DefaultTier, row.Sensitive)
+		if inc, err = d.store(ctx, tx, inc, draft.Photos, by, now); err != nil {
 			return err
 		}
-		return record(ctx, tx, inc, by.Account, nil)
+		return record(ctx, tx, inc, by, nil)
 	})
 	if postgres.Violates(err, "incident_client") { // the same report came twice at once
 		known, err := postgres.IncidentByClient(ctx, d.db.Pool, at.Region, draft.ClientID)
@@ -127,9 +128,9 @@ func (d *Desk) place(ctx context.Context, by access.Principal, draft incident.Dr
 	return incident.Place{Region: home.Region, Org: home.Org, OrgPath: home.Path, OrgName: home.Name}, nil
 }
 
-// store gives the incident its number, writes it and its photos, and reads it
-// back as everybody will see it.
-func store(ctx context.Context, tx pgx.Tx, inc incident.Incident, photos []uuid.UUID, by access.Principal, now time.Time) (incident.Incident, error) {
+// store gives the incident its number, writes it and its photos, starts its
+// clocks, and reads it back as everybody will see it.
+func (d *Desk) store(ctx context.Context, tx pgx.Tx, inc incident.Incident, photos []uuid.UUID, by access.Principal, now time.Time) (incident.Incident, error) {
 	var err error
 	if inc.CaseNo, err = postgres.NextCaseNumber(ctx, tx, inc.Region, now.In(incident.BusinessZone())); err != nil {
 		return inc, err
@@ -148,13 +149,20 @@ func store(ctx context.Context, tx pgx.Tx, inc incident.Incident, photos []uuid.
 			return inc, f
 		}
 	}
+	if err := d.setClocks(ctx, tx, &inc, "", now); err != nil {
+		return inc, err
+	}
+	if err := postgres.UpdateIncident(ctx, tx, inc); err != nil {
+		return inc, err
+	}
 	return postgres.IncidentByID(ctx, tx, inc.ID)
 }
 
 // record writes the journal entry of a new incident. It takes the region's
 // row: call it last.
-func record(ctx context.Context, tx pgx.Tx, inc incident.Incident, actor int64, parties []string) error {
-	e, err := journal.About(incident.KindReported, inc.ID.String(), inc.OrgPath, actor, inc)
+func record(ctx context.Context, tx pgx.Tx, inc incident.Incident, by access.Principal, parties []string) error {
+	done := incident.Done{Action: "report", ByName: by.Name, As: incident.AsReporter, To: inc.State}
+	e, err := journal.About(incident.KindReported, inc.ID.String(), inc.OrgPath, by.Account, incident.Record{Incident: inc, Deed: &done})
 	if err != nil {
 		return err
 	}

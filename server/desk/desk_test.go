@@ -312,7 +312,7 @@ func TestACallForHelp(t *testing.T) {
 	if b, _ := json.Marshal(inc.Masked()); bytes.Contains(b, []byte("赵一")) {
 		t.Errorf("a wall would show his name: %s", b)
 	}
-	if seen, _ := postgres.IncidentVisible(t.Context(), s.db.Pool, inc.ID, []string{s.path[0]}, 0); !seen {
+	if seen, _ := postgres.IncidentVisible(t.Context(), s.db.Pool, inc.ID, postgres.Viewer{Scope: []string{s.path[0]}}); !seen {
 		t.Error("his own people do not see the case on foreign ground")
 	}
 	if _, err := s.desk.AckSOS(t.Context(), commander(s, 1), open.ID); !fault.Is(err, fault.Missing) {

@@ -135,7 +135,8 @@ func (d *Desk) raise(ctx context.Context, tx pgx.Tx, call SOSCall, home postgres
 	if err != nil {
 		return postgres.SOS{}, nil, err
 	}
-	if inc, err = store(ctx, tx, inc, nil, by, now); err != nil {
+	inc.File(2, false)
+	if inc, err = d.store(ctx, tx, inc, nil, by, now); err != nil {
 		return postgres.SOS{}, nil, err
 	}
 	var parties []string
@@ -159,7 +160,7 @@ func (d *Desk) raise(ctx context.Context, tx pgx.Tx, call SOSCall, home postgres
 		}
 		return note(ctx, tx, "sos.opened", out, call.Account, "", call.At, "", guests)
 	}
-	reported := func() error { return record(ctx, tx, inc, call.Account, parties) }
+	reported := func() error { return record(ctx, tx, inc, by, parties) }
 	steps := []func() error{opened, reported}
 	if inc.Region < home.Region {
 		steps = []func() error{reported, opened}

@@ -663,3 +663,15 @@ func (inc Incident) wouldRefuse(do Action, a act) bool {
 	}
 	return false
 }
+
+// Assisted returns the case after something was done to one of its assisting
+// orders: its state stays, its version rises, and the record says what it was.
+func (inc Incident) Assisted(do Action, deed Deed, by access.Principal, now time.Time) (Incident, Done, error) {
+	if inc.State.Over() || inc.State == Suspended {
+		return inc, Done{}, conflict("事件现在是「%s」，不能%s", inc.State.Name(), do.Name())
+	}
+	done := Done{Action: do, ByName: by.Name, As: AsAssist, From: inc.State, To: inc.State, Reason: strings.TrimSpace(deed.Reason), Code: deed.Code, Note: strings.TrimSpace(deed.Text), Result: deed.Result}
+	inc.Version++
+	inc.UpdatedAt = now.UTC().Truncate(time.Microsecond)
+	return inc, done, nil
+}

@@ -135,6 +135,17 @@ func New(id uuid.UUID, d Draft, by access.Principal, at Place, now time.Time) (I
 	return inc, nil
 }
 
+// File takes over what the catalogue says of the case's category: the tier that
+// is proposed for it, and whether it may be shown on a shared wall.
+func (inc *Incident) File(tier int16, sensitive bool) {
+	if inc.Tier == nil && tier != 0 {
+		inc.Tier = &tier
+	}
+	if sensitive {
+		inc.Sensitivity = "high"
+	}
+}
+
 func known(u Urgency) bool {
 	for _, k := range urgencies {
 		if k == u {
@@ -148,8 +159,22 @@ func known(u Urgency) bool {
 // that name a person.
 func (inc Incident) Masked() Incident {
 	inc.ReporterName, inc.ReporterPhone, inc.ReporterAccount, inc.ReporterWorker, inc.ClientID = "", "", nil, nil, ""
+	inc.FirstAccount, inc.OwnerWorkerName = nil, access.MaskName(inc.OwnerWorkerName)
+	inc.PublicReply = access.MaskText(inc.PublicReply)
 	inc.Title, inc.Description, inc.Address = access.MaskText(inc.Title), access.MaskText(inc.Description), access.MaskText(inc.Address)
 	return inc
+}
+
+// masked is the record as somebody who may not see people reads it.
+func (r Record) masked() Record {
+	r.Incident = r.Incident.Masked()
+	if r.Deed != nil {
+		d := *r.Deed
+		d.ByName, d.WorkerName = access.MaskName(d.ByName), access.MaskName(d.WorkerName)
+		d.Reason, d.Note = access.MaskText(d.Reason), access.MaskText(d.Note)
+		r.Deed = &d
+	}
+	return r
 }
 
 // MaskEntry returns a journal entry as somebody who may not see people reads
@@ -160,9 +185,9 @@ func MaskEntry(e journal.Entry) journal.Entry {
 		return e
 	}
 	if strings.HasPrefix(e.Kind, "incident.") {
-		var inc Incident
-		if err := json.Unmarshal(e.Body, &inc); err == nil {
-			e.Body, _ = json.Marshal(inc.Masked())
+		var r Record
+		if err := json.Unmarshal(e.Body, &r); err == nil {
+			e.Body, _ = json.Marshal(r.masked())
 			return e
 		}
 	}

@@ -1,6 +1,8 @@
 package live
 
 import (
+	"bytes"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +19,7 @@ type hall struct {
 	scope   []string // where its screens see the map
 	people  []string // where they see people unmasked
 	mask    access.Mask
+	wall    bool    // a shared screen: nothing sensitive reaches it
 	regions []int64 // whose journals concern them, ascending
 
 	screens int
@@ -31,6 +34,7 @@ func audience(p access.Principal, regions []*region) *hall {
 		scope:  p.Scope(access.SeeMap),
 		people: p.Scope(access.SeePeople),
 		mask:   p.Mask(),
+		wall:   p.Kiosk != 0,
 		bins:   map[int]*binRoom{},
 		seats:  map[room]map[*screen]struct{}{},
 	}
@@ -45,6 +49,9 @@ func audience(p access.Principal, regions []*region) *hall {
 	}
 	slices.Sort(h.regions)
 	var key strings.Builder
+	if h.wall {
+		key.WriteByte('w')
+	}
 	key.WriteString(strings.Join(h.scope, " "))
 	key.WriteByte('|')
 	key.WriteString(strings.Join(h.people, " "))
@@ -62,7 +69,22 @@ func (h *hall) sees(e *journal.Entry) (visible, masked bool) {
 	for _, p := range e.Parties {
 		visible = visible || access.Within(h.scope, p)
 	}
+	if h.wall && visible && sensitive(e) {
+		return false, true
+	}
 	return visible, !access.Within(h.people, e.OrgPath)
+}
+
+// sensitive reports whether the entry is about a case that is never shown on a
+// shared screen (管控对象, 信访 and the like).
+func sensitive(e *journal.Entry) bool {
+	if !bytes.Contains(e.Body, []byte(`"sensitivity"`)) {
+		return false
+	}
+	var body struct {
+		Sensitivity string `json:"sensitivity"`
+	}
+	return json.Unmarshal(e.Body, &body) != nil || body.Sensitivity == "high"
 }
 
 // nameOf is what the audience is told of the worker behind a handle.

@@ -18,7 +18,7 @@ var persons = []string{"sos.", "duty."}
 // to call them, and ids by which either could be looked up.
 var dropped = map[string]bool{
 	"reporter_name": true, "reporter_phone": true, "reporter_account": true, "reporter_worker": true,
-	"phone": true, "client_id": true, "actor": true, "by": true,
+	"phone": true, "client_id": true, "actor": true, "by": true, "first_account": true,
 }
 
 // MaskBody returns the body of an event of the kind as it is shown to whoever
@@ -49,10 +49,12 @@ func MaskBody(kind string, body json.RawMessage) json.RawMessage {
 		return emptyBody
 	}
 	if named {
-		for _, key := range []string{"name", "by_name"} {
-			if s, ok := fields[key].(string); ok {
-				fields[key] = access.MaskName(s)
-			}
+		maskNames(fields, "name", "by_name")
+	}
+	if incident {
+		maskNames(fields, "owner_worker_name")
+		if deed, ok := fields["deed"].(map[string]any); ok {
+			maskNames(deed, "by_name", "worker_name")
 		}
 	}
 	// The title of a call for help begins with who calls.
@@ -68,6 +70,15 @@ func MaskBody(kind string, body json.RawMessage) json.RawMessage {
 		return emptyBody
 	}
 	return bytes.TrimSpace(out.Bytes())
+}
+
+// maskNames leaves the family names of the persons in these fields.
+func maskNames(fields map[string]any, keys ...string) {
+	for _, key := range keys {
+		if s, ok := fields[key].(string); ok {
+			fields[key] = access.MaskName(s)
+		}
+	}
 }
 
 // blot drops the fields that are for few and masks every text that is left.

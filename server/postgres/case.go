@@ -357,3 +357,17 @@ func ReadArchive(ctx context.Context, q Querier, id uuid.UUID) (a ArchiveRow, ok
 	}
 	return a, true, nil
 }
+
+// PhotoDigest names a photo's bytes.
+type PhotoDigest struct {
+	ID     uuid.UUID
+	Kind   string
+	SHA256 []byte
+}
+
+const sqlPhotoDigests = `SELECT id, kind, sha256 FROM attachment WHERE incident_id = $1 ORDER BY created_at, id`
+
+// PhotoDigests lists the photos of a case with the SHA-256 of their bytes.
+func PhotoDigests(ctx context.Context, q Querier, incident uuid.UUID) ([]PhotoDigest, error) {
+	return collect[PhotoDigest](ctx, q, "photos", sqlPhotoDigests, incident)
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/gridward/gridward/server/deadline"
 	"github.com/gridward/gridward/server/desk"
 	"github.com/gridward/gridward/server/fault"
+	"github.com/gridward/gridward/server/incident"
 	"github.com/gridward/gridward/server/postgres"
 )
 
@@ -49,6 +50,7 @@ func New(d Deps) (*Keeper, error) {
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &sosWorker{desk: d.Desk, called: d.Called})
+	river.AddWorker(workers, &caseWorker{desk: d.Desk})
 	river.AddWorker(workers, &partitionWorker{db: d.DB, log: d.Log})
 	river.AddWorker(workers, &silenceWorker{close: d.CloseSessions, log: d.Log})
 	once := river.UniqueOpts{ByPeriod: time.Minute}
@@ -129,6 +131,20 @@ func (w *sosWorker) Work(ctx context.Context, job *river.Job[deadline.SOS]) erro
 	}
 	if err == nil {
 		w.called(s)
+	}
+	return err
+}
+
+type caseWorker struct {
+	river.WorkerDefaults[deadline.Case]
+	desk *desk.Desk
+}
+
+// Work wakes the case; one that is gone or that refuses is not asked again.
+func (w *caseWorker) Work(ctx context.Context, job *river.Job[deadline.Case]) error {
+	err := w.desk.Wake(ctx, job.Args.Incident, incident.State(job.Args.State), job.Args.Since)
+	if fault.Is(err, fault.Missing) || fault.Is(err, fault.Conflict) {
+		return river.JobCancel(err)
 	}
 	return err
 }
