@@ -300,4 +300,3 @@ func maskFile(f postgres.CaseFile) postgres.CaseFile {
 	}
 	return f
 }
-
