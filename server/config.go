@@ -32,6 +32,7 @@ type config struct {
 	TrustedProxies string
 	MetricsFrom    string
 	MapSources     string
+	PublicURL      string
 	Tick           time.Duration
 	LogLevel       string
 	LogFormat      string
@@ -71,6 +72,7 @@ func (c *config) serveFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.TrustedProxies, "trusted-proxies", "", "proxies whose X-Forwarded-For counts, as CIDR, comma separated")
 	fs.StringVar(&c.MetricsFrom, "metrics-from", "", "who besides this machine may read /metrics, as CIDR, comma separated")
 	fs.StringVar(&c.MapSources, "map-sources", "", "JSON file of the base maps (see docs/operations.md); default: <data>/map-sources.json if it is there")
+	fs.StringVar(&c.PublicURL, "public-url", "", "how people and programs outside reach this house, like https://gridward.example:8443, for the links in messages; default: where it listens")
 	fs.DurationVar(&c.Tick, "tick", time.Second, "how often screens receive positions")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", "text", "text or json")
@@ -185,6 +187,9 @@ func (c *config) check() error {
 		if u, err := url.Parse(c.DatabaseURL); err != nil || !isPostgres(u) {
 			bad("DATABASE_URL: want postgres://user:password@host:port/database")
 		}
+	}
+	if u, err := url.Parse(c.PublicURL); c.PublicURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "") {
+		bad("-public-url %q: want https://host or https://host:port", c.PublicURL)
 	}
 	if c.MapSources != "" {
 		if _, err := os.Stat(c.MapSources); err != nil {

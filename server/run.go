@@ -17,6 +17,7 @@ import (
 	"github.com/gridward/gridward/server/blob"
 	"github.com/gridward/gridward/server/board"
 	"github.com/gridward/gridward/server/bus"
+	"github.com/gridward/gridward/server/courier"
 	"github.com/gridward/gridward/server/desk"
 	"github.com/gridward/gridward/server/ingest"
 	"github.com/gridward/gridward/server/live"
@@ -42,6 +43,7 @@ type house struct {
 	desk   *desk.Desk
 	signin *signin.Signin
 	ingest *ingest.Ingest
+	post   *courier.Post
 	ground *groundWatch
 	uplink *uplink.Uplink
 	live   *live.Live
@@ -133,6 +135,7 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 	h.upkeep.run("board", func(ctx context.Context) error { return healer.Run(ctx, h.log) })
 
 	// work: the desk decides, ingest stores
+	h.post = courier.New(courier.Deps{DB: h.db, Clock: h.clock, Log: h.log, PublicURL: h.publicURL, Delivered: h.tel.Delivered})
 	h.desk = desk.New(h.db, h.blob, h.clock, h.ring)
 	h.ingest = ingest.New(ingest.Deps{
 		DB: h.db, Clock: h.clock, Placed: h.placed, SOS: h.callFromDevice, Journal: desk.RecordTurn, Turned: h.turned,
@@ -170,9 +173,11 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 	if err := h.hearOthers(); err != nil {
 		return nil, err
 	}
+	h.tel.OldestMessage(h.oldestMessage)
 	h.tel.DatabaseConns(func() int { return int(h.db.Pool.Stat().AcquiredConns()) })
 
 	h.upkeep.run("timekeeper", keeper.Run)
+	h.upkeep.run("courier", h.post.Run)
 	h.upkeep.run("ground", h.ground.run)
 	h.upkeep.run("ingest", h.ingest.Run)
 	h.upkeep.run("signin", h.signin.Run)

@@ -76,6 +76,7 @@ func (h *house) apiDeps() api.Deps {
 		Sources: h.tiles.Shown,
 		WGS84:   datum.ToWGS84,
 		Replay:  h.uplink.Replay,
+		Sending: h.post.Ring,
 		Door: api.Door{
 			Login: h.signin.Login, Logout: h.signin.Logout, ChangePassword: h.signin.ChangePassword,
 			Pair: h.signin.Pair, NewPairing: h.signin.NewPairing, RevokeKiosk: h.signin.RevokeKiosk,
@@ -87,7 +88,27 @@ func (h *house) apiDeps() api.Deps {
 // The bell carries no content: who hears it reads the journal.
 func (h *house) ring(region int64) {
 	h.live.Ring(region, math.MaxInt64)
+	h.post.Ring()
 	h.bus.Ring(region, math.MaxInt64)
+}
+
+// publicURL is what the links in messages begin with.
+func (h *house) publicURL() string {
+	if h.conf.PublicURL != "" {
+		return h.conf.PublicURL
+	}
+	return h.url
+}
+
+// oldestMessage is how many seconds the oldest message has been waiting to leave.
+func (h *house) oldestMessage() float64 {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	age, err := postgres.OldestWaiting(ctx, h.db.Pool, h.clock())
+	if err != nil {
+		return math.NaN()
+	}
+	return age.Seconds()
 }
 
 // placed takes the fixes that moved a marker, after their commit.
@@ -120,7 +141,10 @@ func (h *house) turned(turns []postgres.Turn) {
 // hearOthers listens to the other nodes.
 func (h *house) hearOthers() error {
 	return errors.Join(
-		h.bus.OnRing(h.live.Ring),
+		h.bus.OnRing(func(region, seq int64) {
+			h.live.Ring(region, seq)
+			h.post.Ring()
+		}),
 		h.bus.OnFixes(func(_ int64, batch []byte) {
 			fixes, err := board.Unpack(batch)
 			if err != nil { // a node of another version: the healer reads last_fix

@@ -52,6 +52,8 @@ type Deps struct {
 	WGS84   func(crs string, p orb.Point) (orb.Point, error)
 	// Changed says that a device's credentials are no longer what they were; nil = nobody remembers any.
 	Changed func()
+	// Sending says that there may be a message to send; nil = nobody sends.
+	Sending func()
 	// Replay hands a quarantined record to its decoder again; outcome is a word for the list.
 	Replay func(ctx context.Context, id int64, scope []string, by int64) (outcome string, err error)
 }
@@ -76,6 +78,9 @@ func New(mux *http.ServeMux, d Deps) *API {
 	}
 	if d.Changed == nil {
 		d.Changed = func() {}
+	}
+	if d.Sending == nil {
+		d.Sending = func() {}
 	}
 	config := huma.DefaultConfig("Gridward", "1")
 	config.Info.Description = "The command centre's API. Times are RFC 3339 in UTC, points [longitude, latitude] in WGS-84. Errors are problem documents (RFC 9457) with a kind: " +
@@ -110,6 +115,8 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.accountRoutes()
 	a.meRoutes()
 	a.dispatchRoutes()
+	a.channelRoutes()
+	a.receiptRoutes(mux)
 	describeProblem(a.huma.OpenAPI())
 	return a
 }

@@ -88,6 +88,7 @@ func (w *world) probes(place string) map[string]probe {
 var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).dispatchProbes,
 	(*world).loopProbes,
+	(*world).courierProbes,
 }
 
 // may is the table of who may do what, written down a second time on purpose:

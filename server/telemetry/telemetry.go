@@ -44,6 +44,7 @@ type Telemetry struct {
 	tiles       *prometheus.HistogramVec
 	requests    *prometheus.CounterVec
 	requestTime *prometheus.HistogramVec
+	messages    *prometheus.CounterVec
 }
 
 // New makes the metrics of a program of the given version.
@@ -81,11 +82,13 @@ func New(version string) *Telemetry {
 		requestTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "http_request_seconds",
 			Help: "Time of HTTP requests by route; sockets are not among them.", Buckets: prometheus.DefBuckets}, []string{"route"}),
 	}
+	t.messages = prometheus.NewCounterVec(prometheus.CounterOpts{Name: "courier_messages_total",
+		Help: "Attempts to deliver a message, by kind of channel and outcome: sent, failed (will be tried again), dead."}, []string{"kind", "outcome"})
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "build_info", Help: "Always 1; what is running stands in the labels.",
 		ConstLabels: prometheus.Labels{"version": version, "go": runtime.Version()}})
 	build.Set(1)
 	reg.MustRegister(build, t.fixes, t.late, t.commit, t.commitRows, t.sockets, t.frames, t.bytes, t.updates, t.conflated, t.dropped, t.resyncs,
-		t.tiles, t.requests, t.requestTime, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+		t.tiles, t.requests, t.requestTime, t.messages, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	t.handler = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return t
 }
@@ -130,6 +133,20 @@ func (t *Telemetry) Workers(presence string, now func() int) {
 	if t != nil {
 		t.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "workers", Help: "Workers by presence.",
 			ConstLabels: prometheus.Labels{"presence": presence}}, func() float64 { return float64(now()) }))
+	}
+}
+
+// Delivered counts an attempt to deliver a message.
+func (t *Telemetry) Delivered(kind, outcome string) {
+	if t != nil {
+		t.messages.WithLabelValues(kind, outcome).Inc()
+	}
+}
+
+// OldestMessage lets the age in seconds of the oldest message that has not left be read at each scrape.
+func (t *Telemetry) OldestMessage(now func() float64) {
+	if t != nil {
+		t.reg.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "courier_oldest_seconds", Help: "Age of the oldest message that has not left."}, now))
 	}
 }
 

@@ -24,6 +24,8 @@ func busy() *telemetry.Telemetry {
 	t.QueueDepth(func() int { return 7 })
 	t.Workers("online", func() int { return 5 })
 	t.DatabaseConns(func() int { return 2 })
+	t.Delivered("webhook", "sent")
+	t.OldestMessage(func() float64 { return 3 })
 	t.SocketOpened("account")
 	t.Frame("positions", 1000, 40)
 	t.Conflated()
