@@ -117,6 +117,8 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.dispatchRoutes()
 	a.channelRoutes()
 	a.receiptRoutes(mux)
+	a.areaRoutes()
+	a.resourceRoutes()
 	describeProblem(a.huma.OpenAPI())
 	return a
 }
