@@ -46,6 +46,17 @@ func (Case) Kind() string { return "case" }
 // InsertOpts tries for days: a case left behind is a case nobody sees.
 func (Case) InsertOpts() river.InsertOpts { return river.InsertOpts{Priority: 3, MaxAttempts: 40} }
 
+// Unacked looks, a minute after a call for help, whether somebody has taken it.
+type Unacked struct {
+	SOS uuid.UUID `json:"sos"`
+}
+
+// Kind names the job in the queue; it may not change while jobs are waiting.
+func (Unacked) Kind() string { return "sos_unacked" }
+
+// InsertOpts puts it beside the calls themselves.
+func (Unacked) InsertOpts() river.InsertOpts { return river.InsertOpts{Priority: 1, MaxAttempts: 10} }
+
 // Insert queues the job in tx; it runs as soon as tx commits.
 func Insert(ctx context.Context, tx pgx.Tx, job river.JobArgs) error {
 	return insert(ctx, tx, job, time.Time{})

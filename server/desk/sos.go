@@ -10,6 +10,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"github.com/gridward/gridward/server/access"
+	"github.com/gridward/gridward/server/deadline"
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/incident"
 	"github.com/gridward/gridward/server/journal"
@@ -30,6 +31,10 @@ type SOSCall struct {
 // slowClock is how far behind a device's clock may be before a new call looks
 // like a late one. Rather an alarm too many than one too few.
 const slowClock = 2 * time.Minute
+
+// TakeWithin is how long a call for help may lie before everybody is told that
+// nobody has taken it.
+const TakeWithin = time.Minute
 
 // sosBody is what the journal says about an SOS.
 type sosBody struct {
@@ -149,6 +154,9 @@ func (d *Desk) raise(ctx context.Context, tx pgx.Tx, call SOSCall, home postgres
 	if err := postgres.LinkSOS(ctx, tx, call.ID, inc.ID); err != nil {
 		return postgres.SOS{}, nil, err
 	}
+	if err := deadline.InsertAt(ctx, tx, deadline.Unacked{SOS: call.ID}, now.Add(TakeWithin)); err != nil {
+		return postgres.SOS{}, nil, err
+	}
 	out, err := postgres.SOSByID(ctx, tx, call.ID, false)
 	if err != nil {
 		return postgres.SOS{}, nil, err
@@ -171,6 +179,33 @@ func (d *Desk) raise(ctx context.Context, tx pgx.Tx, call SOSCall, home postgres
 		}
 	}
 	return out, []int64{home.Region, inc.Region}, nil
+}
+
+// TellUnacked says, once, that nobody has taken a call. When somebody has, or it
+// was said before, nothing happens.
+func (d *Desk) TellUnacked(ctx context.Context, id uuid.UUID) error {
+	var region int64
+	err := d.db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		now := d.clock()
+		fresh, err := postgres.UnackedSOS(ctx, tx, id, now)
+		if err != nil || !fresh {
+			return err
+		}
+		s, err := postgres.SOSByID(ctx, tx, id, false)
+		if err != nil {
+			return err
+		}
+		guests, err := guestsOf(ctx, tx, s)
+		if err != nil {
+			return err
+		}
+		region = s.Region
+		return note(ctx, tx, "sos.unacked", s, 0, "", now, "", guests)
+	})
+	if err == nil && region != 0 {
+		d.ring(region)
+	}
+	return err
 }
 
 // AckSOS says that somebody has taken the call. Doing it again changes nothing.
@@ -214,7 +249,11 @@ func (d *Desk) answer(ctx context.Context, by access.Principal, id uuid.UUID, ki
 		if out, err = postgres.SOSByID(ctx, tx, id, false); err != nil || !changed {
 			return err
 		}
-		return note(ctx, tx, kind, out, by.Account, by.Name, now, text, nil)
+		guests, err := guestsOf(ctx, tx, out)
+		if err != nil {
+			return err
+		}
+		return note(ctx, tx, kind, out, by.Account, by.Name, now, text, guests)
 	})
 	if err != nil {
 		return postgres.SOS{}, err
@@ -223,6 +262,19 @@ func (d *Desk) answer(ctx context.Context, by access.Principal, id uuid.UUID, ki
 		d.ring(out.Region)
 	}
 	return out, nil
+}
+
+// guestsOf are those on whose ground the caller stands, when they are not his
+// own people: they heard the call and must hear what becomes of it.
+func guestsOf(ctx context.Context, tx pgx.Tx, s postgres.SOS) ([]string, error) {
+	if s.Incident == nil {
+		return nil, nil
+	}
+	inc, err := postgres.IncidentByID(ctx, tx, *s.Incident)
+	if err != nil || inc.OrgPath == s.OrgPath {
+		return nil, err
+	}
+	return []string{inc.OrgPath}, nil
 }
 
 // note writes what happened to an SOS. It takes the region's row: call it last.

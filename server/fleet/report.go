@@ -58,6 +58,7 @@ const (
 	BadCRS        Reason = "bad_crs"
 	NotUnderstood Reason = "not_understood"
 	Refused       Reason = "refused"
+	UnknownDevice Reason = "unknown_device"
 )
 
 // Reasons is the dictionary of quarantine: what each reason means, in Chinese and English.
@@ -76,6 +77,7 @@ var Reasons = map[Reason][2]string{
 	BadCRS:        {"坐标系未知", "an unknown datum"},
 	NotUnderstood: {"无法识别的内容", "content of no known kind"},
 	Refused:       {"数据库拒绝入库", "refused by the database"},
+	UnknownDevice: {"设备未登记", "a device that is not registered"},
 }
 
 // Unreadable is a decoder's error: content that can never become a fix, so

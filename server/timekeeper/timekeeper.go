@@ -64,6 +64,7 @@ func New(d Deps) (*Keeper, error) {
 			return silence{}, &river.InsertOpts{UniqueOpts: once, MaxAttempts: 3}
 		}, &river.PeriodicJobOpts{RunOnStart: true}))
 	}
+	periodic = append(periodic, watchJobs(workers, d)...)
 	client, err := river.NewClient(riverpgxv5.New(d.DB.Pool), &river.Config{
 		Queues:       map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 4}},
 		Workers:      workers,

@@ -73,6 +73,18 @@ func TestJobsThatRing(t *testing.T) {
 		t.Errorf("%+v\n%+v", first, second)
 	}
 	<-closed
+	// Nobody takes it: when the minute is over it is said, once, and by the journal.
+	if _, err := db.Pool.Exec(t.Context(), `UPDATE river_job SET scheduled_at = now() WHERE kind = 'sos_unacked' AND state = 'scheduled'`); err != nil {
+		t.Fatal(err)
+	}
+	for told := 0; told == 0; {
+		select {
+		case <-t.Context().Done():
+			t.Fatal("nobody was told")
+		case <-time.After(50 * time.Millisecond):
+			one(&told, `SELECT count(*) FROM journal WHERE kind = 'sos.unacked' AND subject = $1`, first.ID.String())
+		}
+	}
 	var jobs int
 	one(&jobs, `SELECT count(*) FROM river_job WHERE kind = 'sos'`)
 	if jobs != 2 {
