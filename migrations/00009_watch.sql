@@ -108,6 +108,7 @@ CREATE INDEX camera_org ON camera (org_id);
 CREATE TABLE video_ticket (
   id          uuid PRIMARY KEY,
   hash        bytea NOT NULL UNIQUE,
+  key         bytea NOT NULL,                       -- signs what its playlists refer to; never leaves
   camera_id   bigint NOT NULL REFERENCES camera,
   account_id  bigint NOT NULL REFERENCES account,
   reason      text NOT NULL CHECK (length(btrim(reason)) >= 2),

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gridward/gridward/server/video"
 )
 
 // config is everything serve and demo can be told. It is parsed once, here;
@@ -33,6 +35,11 @@ type config struct {
 	MetricsFrom    string
 	MapSources     string
 	PublicURL      string
+	MQTTURL        string
+	MQTTTopics     string
+	MQTTClient     string
+	MQTTSource     string
+	VideoGateway   string
 	Tick           time.Duration
 	LogLevel       string
 	LogFormat      string
@@ -52,7 +59,7 @@ type config struct {
 }
 
 // secrets are the settings whose values -print-config hides.
-var secrets = map[string]bool{"database-url": true, "nats-url": true}
+var secrets = map[string]bool{"database-url": true, "nats-url": true, "mqtt-url": true, "video-gateway": true}
 
 // plainNames are flags whose environment variable is the one every tool knows.
 var plainNames = map[string]string{"database-url": "DATABASE_URL", "nats-url": "NATS_URL"}
@@ -73,6 +80,11 @@ func (c *config) serveFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.MetricsFrom, "metrics-from", "", "who besides this machine may read /metrics, as CIDR, comma separated")
 	fs.StringVar(&c.MapSources, "map-sources", "", "JSON file of the base maps (see docs/operations.md); default: <data>/map-sources.json if it is there")
 	fs.StringVar(&c.PublicURL, "public-url", "", "how people and programs outside reach this house, like https://gridward.example:8443, for the links in messages; default: where it listens")
+	fs.StringVar(&c.MQTTURL, "mqtt-url", "", "the broker that alarm devices speak through, like mqtt://user:password@host:1883")
+	fs.StringVar(&c.MQTTTopics, "mqtt-topics", "gridward/alarm/#", "topics of alarm devices, comma separated")
+	fs.StringVar(&c.MQTTClient, "mqtt-client", "gridward", "our name at the broker, one for each node: it keeps what we have not acknowledged under it")
+	fs.StringVar(&c.MQTTSource, "mqtt-source", "mqtt", "the alarm source, of kind mqtt, that the broker's messages count as")
+	fs.StringVar(&c.VideoGateway, "video-gateway", "", "where cameras play as HLS, with {stream} in it, like http://10.0.0.5:8080/live/{stream}/index.m3u8")
 	fs.DurationVar(&c.Tick, "tick", time.Second, "how often screens receive positions")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", "text", "text or json")
@@ -170,6 +182,18 @@ func (c *config) check() error {
 	}
 	if c.TLS == "proxy" && len(c.proxies) == 0 {
 		bad("-tls proxy needs -trusted-proxies: whose forwarded address may be believed?")
+	}
+	if c.MQTTURL != "" {
+		u, err := url.Parse(c.MQTTURL)
+		if err != nil || u.Host == "" || (u.Scheme != "mqtt" && u.Scheme != "mqtts") {
+			bad("-mqtt-url: want mqtt://host:1883 or mqtts://host:8883")
+		}
+		if len(splitList(c.MQTTTopics)) == 0 || c.MQTTClient == "" || c.MQTTSource == "" {
+			bad("-mqtt-url needs -mqtt-topics, -mqtt-client and -mqtt-source")
+		}
+	}
+	if _, err := video.ParseGateway(c.VideoGateway); err != nil {
+		bad("-video-gateway: %v", err)
 	}
 	if c.Tick < 100*time.Millisecond || c.Tick > 10*time.Second {
 		bad("-tick %v: want 100ms to 10s", c.Tick)

@@ -30,7 +30,7 @@ var floors = map[string]int{
 	"server/incident": 3, "server/dispatch": 3, "server/patrol": 3, "server/alarm": 3,
 	"server/postgres": 4, "server/pgcluster": 4, "server/bus": 4, "server/blob": 4, "server/deadline": 4, "server/telemetry": 4, "server/board": 4, "server/courier": 4,
 	"server/desk": 5, "server/ingest": 5,
-	"server/api": 6, "server/signin": 6, "server/uplink": 6, "server/live": 6, "server/tiles": 6, "server/timekeeper": 6, "server/simulate": 6,
+	"server/api": 6, "server/signin": 6, "server/uplink": 6, "server/live": 6, "server/tiles": 6, "server/video": 6, "server/timekeeper": 6, "server/simulate": 6,
 	"server": 7,
 }
 

@@ -27,6 +27,7 @@ import (
 	"github.com/gridward/gridward/server/tiles"
 	"github.com/gridward/gridward/server/timekeeper"
 	"github.com/gridward/gridward/server/uplink"
+	"github.com/gridward/gridward/server/video"
 )
 
 // house is a running Gridward: what serve built, from the ground up.
@@ -48,6 +49,7 @@ type house struct {
 	uplink *uplink.Uplink
 	live   *live.Live
 	tiles  *tiles.Tiles
+	video  *video.Video
 	api    *api.API
 	root   []byte // the private CA's certificate, when there is one
 	upkeep *upkeep
@@ -150,12 +152,15 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 	// doors
 	h.signin = signin.New(h.db, signin.Options{Clock: h.clock, Log: h.log, Proxies: c.proxies})
 	h.uplink = uplink.New(uplink.Deps{
-		DB: h.db, Ingest: h.ingest, Clock: h.clock, Worker: h.workerOf,
+		DB: h.db, Ingest: h.ingest, Desk: h.desk, Clock: h.clock, Worker: h.workerOf, Calling: h.calling, Address: h.signin.Address,
 		Log:   func(msg string, args ...any) { h.log.Warn(msg, args...) },
 		Count: h.tel.Fixes,
 	})
 	h.live = live.New(h.liveDeps())
 	if h.tiles, err = h.newTiles(); err != nil {
+		return nil, err
+	}
+	if h.video, err = h.newVideo(); err != nil {
 		return nil, err
 	}
 	keeper, err := timekeeper.New(timekeeper.Deps{DB: h.db, Desk: h.desk, Log: h.log, CloseSessions: h.closeSilent, Called: h.called})
@@ -180,6 +185,11 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 	h.upkeep.run("courier", h.post.Run)
 	h.upkeep.run("ground", h.ground.run)
 	h.upkeep.run("ingest", h.ingest.Run)
+	if c.MQTTURL != "" {
+		h.upkeep.run("mqtt", func(ctx context.Context) error {
+			return h.uplink.HearBroker(ctx, uplink.Broker{URL: c.MQTTURL, Topics: splitList(c.MQTTTopics), Client: c.MQTTClient, Source: c.MQTTSource})
+		})
+	}
 	h.upkeep.run("signin", h.signin.Run)
 	h.upkeep.run("live", h.live.Run)
 	h.serveHTTP("http", listener, h.wrap(mux), secure)

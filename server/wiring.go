@@ -34,6 +34,7 @@ import (
 	"github.com/gridward/gridward/server/postgres"
 	"github.com/gridward/gridward/server/signin"
 	"github.com/gridward/gridward/server/tiles"
+	"github.com/gridward/gridward/server/video"
 )
 
 // boardSource reads what the board is a cache of.
@@ -77,6 +78,7 @@ func (h *house) apiDeps() api.Deps {
 		WGS84:   datum.ToWGS84,
 		Replay:  h.uplink.Replay,
 		Sending: h.post.Ring,
+		Gateway: h.video.Ready(),
 		Door: api.Door{
 			Login: h.signin.Login, Logout: h.signin.Logout, ChangePassword: h.signin.ChangePassword,
 			Pair: h.signin.Pair, NewPairing: h.signin.NewPairing, RevokeKiosk: h.signin.RevokeKiosk,
@@ -178,6 +180,12 @@ func (h *house) workerOf(r *http.Request) (int64, error) {
 	return s.Worker, nil
 }
 
+// calling reports whether a worker's call for help is open, as the board knows.
+func (h *house) calling(worker int64) bool {
+	e, ok := h.board.Get(worker)
+	return ok && e.Calling
+}
+
 // queued keeps the length of ingest's queue for the metrics.
 func (h *house) queued() func(rows int) {
 	var depth atomic.Int64
@@ -190,6 +198,7 @@ func (h *house) mount(mux *http.ServeMux) {
 	h.uplink.Mount(mux)
 	mux.Handle("/ws", h.live)
 	h.tiles.Routes(mux)
+	h.video.Routes(mux)
 	pages := frontend.Handler(frontend.Files())
 	for _, path := range []string{"/screen", "/console", "/console/", "/m", "/m/", "/assets/", "/fonts/", "/"} {
 		mux.Handle(path, pages)
@@ -238,7 +247,7 @@ func (h *house) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 // deviceDoors are the paths whose callers carry a token, not a cookie.
-var deviceDoors = []string{"/d/", "/osmand", "/owntracks", "/gpslogger"}
+var deviceDoors = []string{"/d/", "/osmand", "/owntracks", "/gpslogger", "/alarm-hook/"}
 
 // wrap puts around the doors what every request passes.
 func (h *house) wrap(mux http.Handler) http.Handler {
@@ -366,4 +375,13 @@ func (h *house) closeSilent(ctx context.Context) (int, error) {
 	turns, err := h.desk.CloseSilent(ctx, time.Hour)
 	h.turned(turns)
 	return len(turns), err
+}
+
+// newVideo makes the door that cameras are seen through.
+func (h *house) newVideo() (*video.Video, error) {
+	gateway, err := video.ParseGateway(h.conf.VideoGateway)
+	if err != nil {
+		return nil, err
+	}
+	return video.New(video.Deps{DB: h.db, Clock: h.clock, Log: h.log, Gateway: gateway}), nil
 }

@@ -54,6 +54,7 @@ type Deps struct {
 	Changed func()
 	// Sending says that there may be a message to send; nil = nobody sends.
 	Sending func()
+	Gateway bool // whether there is a video gateway to play cameras from
 	// Replay hands a quarantined record to its decoder again; outcome is a word for the list.
 	Replay func(ctx context.Context, id int64, scope []string, by int64) (outcome string, err error)
 }

@@ -345,13 +345,13 @@ func (d *Desk) AnswerAlarm(ctx context.Context, by access.Principal, id uuid.UUI
 			return err
 		}
 		if made != nil {
-			e, err := journal.About(incident.KindReported, made.ID.String(), made.OrgPath, by.Account, *made)
+			var parties []string
+			if made.OrgPath != out.OrgPath {
+				parties = []string{out.OrgPath}
+			}
+			e, err := reported(*made, by, parties)
 			if err != nil {
 				return err
-			}
-			e.Region = made.Region
-			if made.OrgPath != out.OrgPath {
-				e.Parties = []string{out.OrgPath}
 			}
 			told = append(told, e)
 		}
@@ -398,7 +398,7 @@ func (d *Desk) incidentOf(ctx context.Context, tx pgx.Tx, by access.Principal, a
 	if err != nil {
 		return inc, err
 	}
-	if inc, err = store(ctx, tx, inc, nil, by, now); err != nil {
+	if inc, err = d.store(ctx, tx, inc, nil, by, now); err != nil {
 		return inc, err
 	}
 	if at.Org != a.Org { // the device's own people see the case too

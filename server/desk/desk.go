@@ -161,12 +161,18 @@ func (d *Desk) store(ctx context.Context, tx pgx.Tx, inc incident.Incident, phot
 // record writes the journal entry of a new incident. It takes the region's
 // row: call it last.
 func record(ctx context.Context, tx pgx.Tx, inc incident.Incident, by access.Principal, parties []string) error {
-	done := incident.Done{Action: "report", ByName: by.Name, As: incident.AsReporter, To: inc.State}
-	e, err := journal.About(incident.KindReported, inc.ID.String(), inc.OrgPath, by.Account, incident.Record{Incident: inc, Deed: &done})
+	e, err := reported(inc, by, parties)
 	if err != nil {
 		return err
 	}
-	e.Parties = parties
 	_, err = postgres.AppendJournal(ctx, tx, inc.Region, e)
 	return err
+}
+
+// reported is the journal entry of a new incident.
+func reported(inc incident.Incident, by access.Principal, parties []string) (journal.Entry, error) {
+	done := incident.Done{Action: "report", ByName: by.Name, As: incident.AsReporter, To: inc.State}
+	e, err := journal.About(incident.KindReported, inc.ID.String(), inc.OrgPath, by.Account, incident.Record{Incident: inc, Deed: &done})
+	e.Region, e.Parties = inc.Region, parties
+	return e, err
 }

@@ -180,6 +180,7 @@ func SetCamera(ctx context.Context, q Querier, c Camera) error {
 type VideoTicket struct {
 	ID        uuid.UUID
 	Hash      [32]byte // of the secret in its address
+	Key       [32]byte // that signs what its playlists refer to
 	Camera    int64
 	Account   int64
 	Reason    string
@@ -190,14 +191,14 @@ type VideoTicket struct {
 }
 
 const sqlInsertTicket = `
-INSERT INTO video_ticket (id, hash, camera_id, account_id, reason, incident_id, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+INSERT INTO video_ticket (id, hash, key, camera_id, account_id, reason, incident_id, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 
 const sqlInsertView = `
 INSERT INTO video_view (at, ticket_id, camera_id, account_id, actor, reason, incident_id, ip) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
 
 // IssueTicket stores a ticket and, with it, that somebody looks.
 func IssueTicket(ctx context.Context, q Querier, t VideoTicket, actor, ip string) error {
-	if _, err := q.Exec(ctx, sqlInsertTicket, t.ID, t.Hash[:], t.Camera, t.Account, t.Reason, t.Incident, t.IssuedAt, t.ExpiresAt); err != nil {
+	if _, err := q.Exec(ctx, sqlInsertTicket, t.ID, t.Hash[:], t.Key[:], t.Camera, t.Account, t.Reason, t.Incident, t.IssuedAt, t.ExpiresAt); err != nil {
 		return fmt.Errorf("issue the video ticket: %w", err)
 	}
 	if _, err := q.Exec(ctx, sqlInsertView, t.IssuedAt, t.ID, t.Camera, t.Account, actor, t.Reason, t.Incident, ip); err != nil {
@@ -207,23 +208,25 @@ func IssueTicket(ctx context.Context, q Querier, t VideoTicket, actor, ip string
 }
 
 const sqlTicketByHash = `
-SELECT t.id, t.camera_id, t.account_id, t.expires_at, t.revoked_at, COALESCE(NULLIF(c.stream, ''), c.gb_id), c.status
-FROM video_ticket t JOIN camera c ON c.id = t.camera_id WHERE t.hash = $1`
+SELECT t.id, t.key, t.camera_id, t.account_id, t.expires_at, t.revoked_at, COALESCE(NULLIF(c.stream, ''), c.gb_id), c.status, o.path
+FROM video_ticket t JOIN camera c ON c.id = t.camera_id JOIN org o ON o.id = c.org_id WHERE t.hash = $1`
 
 // Play is what a ticket opens.
 type Play struct {
 	Ticket    uuid.UUID
+	Key       []byte
 	Camera    int64
 	Account   int64
 	ExpiresAt time.Time
 	RevokedAt *time.Time
 	Stream    string
 	Status    string
+	OrgPath   string // of the camera
 }
 
 // TicketByHash finds a ticket by the hash of the secret in its address.
 func TicketByHash(ctx context.Context, q Querier, hash [32]byte) (p Play, ok bool, err error) {
-	err = q.QueryRow(ctx, sqlTicketByHash, hash[:]).Scan(&p.Ticket, &p.Camera, &p.Account, &p.ExpiresAt, &p.RevokedAt, &p.Stream, &p.Status)
+	err = q.QueryRow(ctx, sqlTicketByHash, hash[:]).Scan(&p.Ticket, &p.Key, &p.Camera, &p.Account, &p.ExpiresAt, &p.RevokedAt, &p.Stream, &p.Status, &p.OrgPath)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Play{}, false, nil
 	}

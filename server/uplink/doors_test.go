@@ -22,6 +22,7 @@ func nativeBody(at time.Time) string {
 type receipt struct {
 	Stored, Duplicate int
 	OffDuty           int `json:"off_duty"`
+	IntervalS         int `json:"interval_s"`
 	Quarantined       []struct {
 		Index  int
 		Reason string

@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 
+	"github.com/gridward/gridward/server/blob"
+	"github.com/gridward/gridward/server/desk"
 	"github.com/gridward/gridward/server/fleet"
 	"github.com/gridward/gridward/server/ingest"
 	"github.com/gridward/gridward/server/pgtest"
@@ -26,6 +28,7 @@ type house struct {
 	db     *postgres.DB
 	in     *ingest.Ingest
 	up     *uplink.Uplink
+	desk   *desk.Desk
 	server *httptest.Server
 	region int64
 	grids  []int64
@@ -36,6 +39,7 @@ type house struct {
 	turns  []postgres.Turn
 	calls  []fleet.Fix
 	signed int64 // the worker whose cookie every request carries
+	danger int64 // the worker who calls for help
 }
 
 func newHouse(t *testing.T) *house {
@@ -73,7 +77,14 @@ func newHouse(t *testing.T) *house {
 			t.Error(err)
 		}
 	})
-	h.up = uplink.New(uplink.Deps{DB: h.db, Ingest: h.in, Clock: h.clock, Log: func(msg string, args ...any) { t.Log(append([]any{msg}, args...)...) },
+	photos, err := blob.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.desk = desk.New(h.db, photos, h.clock, func(int64) {})
+	h.up = uplink.New(uplink.Deps{DB: h.db, Ingest: h.in, Clock: h.clock, Desk: h.desk,
+		Calling: func(worker int64) (calls bool) { h.locked(func() { calls = worker == h.danger }); return calls },
+		Log:     func(msg string, args ...any) { t.Log(append([]any{msg}, args...)...) },
 		Worker: func(*http.Request) (worker int64, err error) {
 			h.locked(func() { worker = h.signed })
 			return worker, nil

@@ -18,6 +18,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gridward/gridward/server/desk"
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/fleet"
 	"github.com/gridward/gridward/server/ingest"
@@ -28,12 +29,18 @@ import (
 type Deps struct {
 	DB     *postgres.DB
 	Ingest *ingest.Ingest
+	Desk   *desk.Desk // for the doors of alarm systems
 	Clock  func() time.Time
 	Log    func(msg string, args ...any)
 	// Worker returns the worker whose session cookie came with the request, 0 when
 	// there is none, so that a signed-in worker's page can send without a token.
 	Worker func(r *http.Request) (int64, error)
-	Count  func(protocol, outcome string, n int) // unauthorized, unreadable, status; nil = not counted
+	// Calling reports whether a worker's call for help is open: his phone is then
+	// asked to report more often. nil = nobody calls.
+	Calling func(worker int64) bool
+	// Address is the client's, as far as proxies can be trusted; nil = the peer's.
+	Address func(r *http.Request) string
+	Count   func(protocol, outcome string, n int) // unauthorized, unreadable, status; nil = not counted
 }
 
 // Uplink is the doors of devices.
@@ -41,6 +48,7 @@ type Uplink struct {
 	d     Deps
 	known keyring
 	pool  sync.Pool // of *visit
+	asked asked
 }
 
 // New makes the doors.
@@ -55,7 +63,11 @@ func New(d Deps) *Uplink {
 		d.Count = func(string, string, int) {}
 	}
 	u := &Uplink{d: d}
+	if d.Calling == nil {
+		u.d.Calling = func(int64) bool { return false }
+	}
 	u.known.by = map[[32]byte]key{}
+	u.asked.of = map[int64]request{}
 	u.pool.New = func() any { return &visit{} }
 	return u
 }
@@ -68,6 +80,7 @@ func (u *Uplink) Mount(mux *http.ServeMux) {
 		mux.HandleFunc(path, u.ServeHTTP)
 	}
 	mux.HandleFunc("POST /api/v1/fixes", u.ServeHTTP)
+	mux.HandleFunc("POST /alarm-hook/{source}", u.serveAlarm)
 }
 
 // ServeHTTP serves every door. On a listener of its own, where nothing else
@@ -121,7 +134,7 @@ func (u *Uplink) serve(w http.ResponseWriter, r *http.Request, v *visit) {
 		u.later(w, err)
 		return
 	}
-	v.answer(w, rec)
+	v.answer(w, rec, u.ask(ctx, v))
 }
 
 // receipt is what the native client reads.
@@ -130,6 +143,7 @@ type receipt struct {
 	Duplicate   int             `json:"duplicate"`
 	OffDuty     int             `json:"off_duty"`
 	Quarantined []quarantinedAt `json:"quarantined"`
+	IntervalS   int             `json:"interval_s"` // how often the client is asked to take a fix
 	ServerTime  time.Time       `json:"server_time"`
 }
 
@@ -203,15 +217,17 @@ func (u *Uplink) later(w http.ResponseWriter, err error) {
 	http.Error(w, "busy, send again later", http.StatusServiceUnavailable)
 }
 
-func (v *visit) answer(w http.ResponseWriter, rec receipt) {
+func (v *visit) answer(w http.ResponseWriter, rec receipt, ask request) {
 	h := w.Header()
 	h.Set("Cache-Control", "no-store")
 	switch v.protocol {
 	case "owntracks":
 		h.Set("Content-Type", "application/json")
-		h.Set("Content-Length", "2")
-		_, _ = w.Write([]byte("[]"))
+		b := ask.owntracks()
+		h.Set("Content-Length", strconv.Itoa(len(b)))
+		_, _ = w.Write(b)
 	case "native":
+		rec.IntervalS = int(ask.every / time.Second)
 		rec.ServerTime = v.u.d.Clock().UTC().Truncate(time.Millisecond)
 		b, _ := json.Marshal(rec)
 		h.Set("Content-Type", "application/json")
@@ -233,6 +249,9 @@ func (u *Uplink) Replay(ctx context.Context, id int64, scope []string, by int64)
 	}
 	if h.State != "held" {
 		return "", fault.New(fault.Conflict, "这条记录已经处理过了")
+	}
+	if h.Source != 0 {
+		return u.replayAlarm(ctx, h, by)
 	}
 	dev, secret, err := postgres.DeviceByID(ctx, u.d.DB.Pool, h.Device)
 	if err != nil {

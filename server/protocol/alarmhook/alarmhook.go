@@ -1,6 +1,6 @@
 // Package alarmhook reads what other systems say about alarm devices, the same
 // JSON by signed webhook and by MQTT, and knows how a webhook is signed
-// (docs/protocol.md, section 3).
+// (docs/protocol.md, section 4).
 package alarmhook
 
 import (

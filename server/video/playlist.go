@@ -1,0 +1,115 @@
+package video
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+
+	"github.com/gridward/gridward/server/fault"
+	"github.com/gridward/gridward/server/postgres"
+)
+
+// mark is how every playlist begins (RFC 8216).
+const mark = "#EXTM3U"
+
+const macSize = 16
+
+// sealRef is what stands in a rewritten playlist for a path at the gateway: the
+// path under a MAC, with the ending that players look at.
+func sealRef(key []byte, target string) string {
+	ext := ""
+	if p, _, _ := strings.Cut(target, "?"); plainExt.MatchString(path.Ext(p)) {
+		ext = path.Ext(p)
+	}
+	return base64.RawURLEncoding.EncodeToString(append(macOf(key, target), target...)) + ext
+}
+
+var plainExt = regexp.MustCompile(`^\.[A-Za-z0-9]{1,5}$`)
+
+// openRef returns the path that a reference holds, if this ticket sealed it.
+func openRef(key []byte, ref string) (target string, ok bool) {
+	sealed, _, _ := strings.Cut(ref, ".")
+	b, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil || len(b) <= macSize {
+		return "", false
+	}
+	target = string(b[macSize:])
+	return target, hmac.Equal(b[:macSize], macOf(key, target)) && sealRef(key, target) == ref
+}
+
+func macOf(key []byte, target string) []byte {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte(target))
+	return m.Sum(nil)[:macSize]
+}
+
+var uriAttribute = regexp.MustCompile(`([:,]URI=)"([^"]*)"`)
+
+// rewrite replaces every reference in a playlist that was fetched from base by
+// what seal makes of its path and query. A reference to anywhere but the
+// gateway makes the whole playlist an error.
+func rewrite(text string, base *url.URL, ours func(*url.URL) bool, seal func(target string) string) (string, error) {
+	var wrong error
+	turn := func(ref string) string {
+		u, err := url.Parse(strings.TrimSpace(ref))
+		if err == nil {
+			u = base.ResolveReference(u)
+		}
+		if err != nil || !ours(u) || u.Opaque != "" || u.User != nil {
+			wrong = errors.New("a reference leads away from the gateway")
+			return ""
+		}
+		return seal((&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}).String())
+	}
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		switch {
+		case strings.TrimSpace(line) == "":
+		case strings.HasPrefix(line, "#EXT"):
+			line = uriAttribute.ReplaceAllStringFunc(line, func(found string) string {
+				parts := uriAttribute.FindStringSubmatch(found)
+				return parts[1] + `"` + turn(parts[2]) + `"`
+			})
+		case strings.HasPrefix(line, "#"):
+			continue // a comment may name the gateway
+		default:
+			line = turn(line)
+		}
+		out.WriteString(line)
+		out.WriteByte('\n')
+	}
+	return out.String(), wrong
+}
+
+// statuses of the kinds of faults.
+var statuses = map[fault.Kind]int{fault.Unknown: http.StatusUnauthorized, fault.Denied: http.StatusForbidden, fault.Missing: http.StatusNotFound, fault.Busy: http.StatusServiceUnavailable}
+
+// refuse answers with a problem document, as the API does.
+func (v *Video) refuse(ctx context.Context, w http.ResponseWriter, err error) {
+	status, kind, detail := http.StatusInternalServerError, fault.Kind(""), "服务器出错了，请稍后再试"
+	var f *fault.Fault
+	switch {
+	case errors.As(err, &f):
+		status, kind, detail = statuses[f.Kind], f.Kind, f.Public
+	case postgres.Unavailable(err):
+		status, kind, detail = http.StatusServiceUnavailable, fault.Busy, "数据库暂时无法访问，请稍后再试"
+	default:
+		v.d.Log.ErrorContext(ctx, "a video request failed", "err", fmt.Errorf("video: %w", err))
+	}
+	if status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "2")
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]any{"status": status, "title": http.StatusText(status), "detail": detail, "kind": kind})
+}
