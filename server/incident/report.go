@@ -50,7 +50,13 @@ type Draft struct {
 	OccurredAt  *time.Time
 	Drill       bool
 	Photos      []uuid.UUID
+	Caller      *Caller    // somebody else tells it: a caller, a visitor
+	Recurrence  *uuid.UUID // the case that has come back
 }
+
+// Caller is who told a case to the person that writes it down. Both fields may
+// be empty: people may stay unnamed.
+type Caller struct{ Name, Phone string }
 
 // Place is where a report was found to lie: the organisation that answers for it, and the grid if any.
 type Place struct {
@@ -109,6 +115,12 @@ func New(id uuid.UUID, d Draft, by access.Principal, at Place, now time.Time) (I
 	if len(d.Photos) > 9 {
 		wrong["photos"] = "最多 9 张照片"
 	}
+	if c := d.Caller; c != nil {
+		short("caller_name", c.Name, 40)
+		if c.Phone != "" && !callable(c.Phone) {
+			wrong["caller_phone"] = "电话号码只能有数字、加号、连字符和空格"
+		}
+	}
 	if len(wrong) > 0 {
 		f := fault.New(fault.Invalid, "上报内容有误，请检查标出的项目")
 		f.Fields = wrong
@@ -132,6 +144,10 @@ func New(id uuid.UUID, d Draft, by access.Principal, at Place, now time.Time) (I
 	if by.Worker != 0 {
 		inc.ReporterWorker = &by.Worker
 	}
+	inc.Recurrence = d.Recurrence
+	if c := d.Caller; c != nil {
+		inc.ReporterName, inc.ReporterPhone, inc.ReporterWorker = strings.TrimSpace(c.Name), strings.TrimSpace(c.Phone), nil
+	}
 	return inc, nil
 }
 
@@ -144,6 +160,11 @@ func (inc *Incident) File(tier int16, sensitive bool) {
 	if sensitive {
 		inc.Sensitivity = "high"
 	}
+}
+
+// callable reports whether s looks like a telephone number as people write it.
+func callable(s string) bool {
+	return len(s) <= 30 && strings.Trim(s, "0123456789+-() 转") == "" && strings.ContainsAny(s, "0123456789")
 }
 
 func known(u Urgency) bool {
@@ -190,6 +211,19 @@ func MaskEntry(e journal.Entry) journal.Entry {
 			e.Body, _ = json.Marshal(r.masked())
 			return e
 		}
+	}
+	switch {
+	case strings.HasPrefix(e.Kind, "whistle."):
+		var r WhistleRecord
+		if err := json.Unmarshal(e.Body, &r); err != nil {
+			e.Body = nil
+			return e
+		}
+		e.Body, _ = json.Marshal(r.Masked(true))
+		return e
+	case strings.HasPrefix(e.Kind, "watch."): // the room's own business
+		e.Body = nil
+		return e
 	}
 	var body map[string]any
 	if err := json.Unmarshal(e.Body, &body); err != nil {
