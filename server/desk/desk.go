@@ -38,6 +38,11 @@ func New(db *postgres.DB, photos *blob.Store, clock func() time.Time, ring func(
 // Report takes an incident in (上报). Sent again with the same ClientID it
 // answers with the incident that is there already, and created is false.
 func (d *Desk) Report(ctx context.Context, by access.Principal, draft incident.Draft) (inc incident.Incident, created bool, err error) {
+	return d.report(ctx, by, draft, nil)
+}
+
+// report is Report; also, if any, is done in its transaction before the journal is written.
+func (d *Desk) report(ctx context.Context, by access.Principal, draft incident.Draft, also func(context.Context, pgx.Tx, incident.Incident) error) (inc incident.Incident, created bool, err error) {
 	at, err := d.place(ctx, by, draft)
 	if err != nil {
 		return incident.Incident{}, false, err
@@ -73,6 +78,11 @@ func (d *Desk) Report(ctx context.Context, by access.Principal, draft incident.D
 		inc.File(row.DefaultTier, row.Sensitive)
 		if inc, err = d.store(ctx, tx, inc, draft.Photos, by, now); err != nil {
 			return err
+		}
+		if also != nil {
+			if err := also(ctx, tx, inc); err != nil {
+				return err
+			}
 		}
 		return record(ctx, tx, inc, by, nil)
 	})

@@ -69,10 +69,11 @@ func (h *hall) sees(e *journal.Entry) (visible, masked bool) {
 	for _, p := range e.Parties {
 		visible = visible || access.Within(h.scope, p)
 	}
-	if h.wall && visible && sensitive(e) {
+	masked = !access.Within(h.people, e.OrgPath)
+	if h.wall && visible && sensitive(e) || masked && hidden(e.Kind) {
 		return false, true
 	}
-	return visible, !access.Within(h.people, e.OrgPath)
+	return visible, masked
 }
 
 // sensitive reports whether the entry is about a case that is never shown on a

@@ -35,6 +35,8 @@ func MaskBody(kind string, body json.RawMessage) json.RawMessage {
 		incident = true
 	case strings.HasPrefix(kind, persons[0]), strings.HasPrefix(kind, persons[1]):
 		named = true
+	case strings.HasPrefix(kind, "whistle."):
+		return maskWhistle(body)
 	default:
 		return emptyBody
 	}

@@ -153,7 +153,7 @@ END $$`
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO ` + AppRole + `', ours);
   END LOOP;
   GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO ` + AppRole + `;
-  REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit, access_record, video_view, ranking FROM ` + AppRole + `;
+  REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit, access_record, video_view, ranking, watch_entry, whistle_checkin FROM ` + AppRole + `;
 END $$`
 	if _, err := pool.Exec(ctx, grants); err != nil {
 		return fmt.Errorf("give the role %s its rights: %w", AppRole, err)
