@@ -118,8 +118,10 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.dispatchRoutes()
 	a.channelRoutes()
 	a.receiptRoutes(mux)
-	a.areaRoutes()
-	a.resourceRoutes()
+	a.intakeRoutes()
+	a.watchLogRoutes()
+	a.catalogueRoutes()
+	a.whistleRoutes()
 	describeProblem(a.huma.OpenAPI())
 	return a
 }

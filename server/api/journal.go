@@ -4,6 +4,8 @@ import (
 	"context"
 	"math"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/gridward/gridward/server/access"
 	"github.com/gridward/gridward/server/fault"
@@ -51,6 +53,9 @@ func (a *API) journalRoutes() {
 		if body.Entries, err = postgres.ReadJournalScoped(ctx, a.DB.Pool, body.Region, after, before, scope, in.Limit, back); err != nil {
 			return nil, err
 		}
+		body.Entries = slices.DeleteFunc(body.Entries, func(e journal.Entry) bool { // the room's log is its own
+			return strings.HasPrefix(e.Kind, "watch.") && who.MaskFor(e.OrgPath) == access.MaskPeople
+		})
 		for i, e := range body.Entries {
 			if who.MaskFor(e.OrgPath) == access.MaskPeople {
 				body.Entries[i] = incident.MaskEntry(e)

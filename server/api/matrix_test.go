@@ -89,6 +89,7 @@ var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).dispatchProbes,
 	(*world).loopProbes,
 	(*world).courierProbes,
+	(*world).intakeProbes,
 }
 
 // may is the table of who may do what, written down a second time on purpose:
