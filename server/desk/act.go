@@ -216,6 +216,8 @@ func (d *Desk) prepare(ctx context.Context, tx pgx.Tx, f *file, do incident.Acti
 		f.with.Distance = &m
 	}
 	switch do {
+	case incident.Return, incident.RequestDelay:
+		return d.leeway(ctx, tx, f)
 	case incident.Merge:
 		if deed.Into != nil && *deed.Into != f.inc.ID {
 			parent, err := postgres.IncidentByID(ctx, tx, *deed.Into)

@@ -30,9 +30,9 @@ type packed struct {
 	Incident incident.Incident `json:"incident"`
 	Orders   []dispatch.Order  `json:"orders"`
 	postgres.CaseFile
-	Clocks  json.RawMessage `json:"clocks,omitempty"`
-	Photos  []packedPhoto   `json:"photos"`
-	Journal []packedEntry   `json:"journal"`
+	Clocks  []incident.Countdown `json:"clocks"`
+	Photos  []packedPhoto        `json:"photos"`
+	Journal []packedEntry        `json:"journal"`
 }
 
 type packedPhoto struct {
@@ -56,6 +56,9 @@ func (d *Desk) archive(ctx context.Context, tx pgx.Tx, f *file) error {
 	}
 	p := packed{Format: "gridward.archive/1", Number: "DA-" + next.CaseNo, At: f.now, Orders: f.orders, Photos: []packedPhoto{}}
 	if p.CaseFile, err = postgres.ReadCaseFile(ctx, tx, next.ID); err != nil {
+		return err
+	}
+	if p.Clocks, err = postgres.ClocksOf(ctx, tx, next.ID); err != nil {
 		return err
 	}
 	entries, err := postgres.ReadJournalOf(ctx, tx, next.ID.String(), 10_000)

@@ -27,6 +27,7 @@ type Desk struct {
 	blob  *blob.Store
 	clock func() time.Time
 	ring  func(region int64)
+	terms terms
 }
 
 // New makes the desk. ring is called after each commit that wrote into a

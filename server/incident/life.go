@@ -151,8 +151,15 @@ func (a Action) Name() string {
 	if s := stepOf(a); s != nil {
 		return s.Name
 	}
-	if a == Waive {
+	switch a { // what stands in no table
+	case Waive:
 		return "免办"
+	case DueSoon:
+		return "临期提醒"
+	case Overdue:
+		return "逾期"
+	case DueMoved:
+		return "调整时限"
 	}
 	return string(a)
 }

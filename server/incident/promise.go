@@ -11,8 +11,8 @@ import (
 	"github.com/gridward/gridward/server/workday"
 )
 
-// Stages that have a limit: what is promised to happen next. Resolve is the
-// whole case; Return is how long an order may be given back; rework is
+// Stages that have a limit: what is promised to happen next. Case is the
+// whole of it; Return is how long an order may be given back; rework is
 // handling once more; an SOS has an acceptance of its own.
 const (
 	StageAccept   = "accept"
@@ -23,14 +23,14 @@ const (
 	StageRework   = "rework"
 	StageCheck    = "check"
 	StageEvaluate = "evaluate"
-	StageResolve  = "resolve"
+	StageCase     = "case"
 	StageReturn   = "return"
 	StageSOS      = "sos_ack"
 )
 
 var stageNames = map[string]string{
 	StageAccept: "受理", StageVerify: "核实", StageDispatch: "派遣", StageSign: "签收", StageHandle: "处置", StageRework: "返工", StageCheck: "核查",
-	StageEvaluate: "评价", StageResolve: "办结", StageReturn: "退回", StageSOS: "求助响应",
+	StageEvaluate: "评价", StageCase: "全案", StageReturn: "退回", StageSOS: "求助响应",
 }
 
 // StageNames returns the code and Chinese name of every stage.

@@ -77,6 +77,9 @@ func Migrate(ctx context.Context, dsn string, say func(format string, args ...an
 	if err := grant(ctx, db.Pool); err != nil {
 		return err
 	}
+	if err := seedHolidays(ctx, db.Pool); err != nil {
+		return err
+	}
 	if _, err := KeepPartitions(ctx, db.Pool); err != nil {
 		return err
 	}
@@ -154,6 +157,7 @@ END $$`
   END LOOP;
   GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO ` + AppRole + `;
   REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit, access_record, video_view, ranking, watch_entry, whistle_checkin FROM ` + AppRole + `;
+  REVOKE UPDATE, DELETE, TRUNCATE ON clock_move, holiday_import FROM ` + AppRole + `;
 END $$`
 	if _, err := pool.Exec(ctx, grants); err != nil {
 		return fmt.Errorf("give the role %s its rights: %w", AppRole, err)

@@ -51,6 +51,7 @@ func New(d Deps) (*Keeper, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &sosWorker{desk: d.Desk, called: d.Called})
 	river.AddWorker(workers, &caseWorker{desk: d.Desk})
+	river.AddWorker(workers, &clockWorker{desk: d.Desk})
 	river.AddWorker(workers, &partitionWorker{db: d.DB, log: d.Log})
 	river.AddWorker(workers, &silenceWorker{close: d.CloseSessions, log: d.Log})
 	once := river.UniqueOpts{ByPeriod: time.Minute}
