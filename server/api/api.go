@@ -122,6 +122,7 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.watchLogRoutes()
 	a.catalogueRoutes()
 	a.whistleRoutes()
+	a.printRoutes(mux)
 	describeProblem(a.huma.OpenAPI())
 	return a
 }
