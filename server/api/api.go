@@ -118,6 +118,8 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.dispatchRoutes()
 	a.channelRoutes()
 	a.receiptRoutes(mux)
+	a.areaRoutes()
+	a.resourceRoutes()
 	a.intakeRoutes()
 	a.watchLogRoutes()
 	a.catalogueRoutes()

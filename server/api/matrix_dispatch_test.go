@@ -9,6 +9,8 @@ import (
 // dispatchProbes are requests on the routes that find whom to send.
 func (w *world) dispatchProbes(place string) map[string]probe {
 	ok := []int{200}
+	c := middle[place]
+	round := map[string]any{"circle": map[string]any{"center": c, "radius_m": 400}}
 	return map[string]probe{
 		"POST /api/v1/incidents/{id}/candidates": {fmt.Sprintf("/api/v1/incidents/%s/candidates", w.incident[place]), map[string]any{}, true, ok},
 		"GET /api/v1/rankings/{id}":              {fmt.Sprintf("/api/v1/rankings/%s", w.incident[place]), nil, false, []int{404}},
@@ -16,5 +18,11 @@ func (w *world) dispatchProbes(place string) map[string]probe {
 		"PUT /api/v1/workers/{id}/skills":        {fmt.Sprintf("/api/v1/workers/%d/skills", w.worker[place]), map[string]any{"skills": []string{"fire"}}, true, ok},
 		"GET /api/v1/dispatch-policy":            {"/api/v1/dispatch-policy", nil, false, ok},
 		"PUT /api/v1/dispatch-policy":            {"/api/v1/dispatch-policy", map[string]any{"version": 0, "policy": dispatch.DefaultPolicy()}, false, []int{404}}, // a community does not rule its region
+		"POST /api/v1/area":                      {"/api/v1/area", map[string]any{"shape": round}, false, ok},
+		"GET /api/v1/nearby":                     {fmt.Sprintf("/api/v1/nearby?lon=%g&lat=%g&radius_m=10000", middle["西山"][0], c[1]), nil, false, ok},
+		"GET /api/v1/resources":                  {"/api/v1/resources", nil, false, ok},
+		"POST /api/v1/resources":                 {"/api/v1/resources", map[string]any{"csv": fmt.Sprintf("编号,类型,名称,经度,纬度,机构编码\nX1,消防栓,%s栓,%g,%g,%s\n", place, c[0], c[1], orgCode[place])}, false, []int{200, 422}},
 	}
 }
+
+var orgCode = map[string]string{"东湖": "990101001001", "西山": "990101001002"}

@@ -168,7 +168,7 @@ func (a *act) decide(do Action) error {
 	case Urge:
 		a.inc.UrgeCount++
 	case Supervise:
-		if !slices.Contains(superviseLevels, a.deed.Level) {
+		if a.deed.Level == "" || !slices.Contains(superviseLevels, a.deed.Level) {
 			return invalid("level", "请选择督办等级：黄牌、红牌或挂牌")
 		}
 		if slices.Index(superviseLevels, a.deed.Level) > slices.Index(superviseLevels, a.inc.Supervise) {
