@@ -48,17 +48,18 @@ type areaBody struct {
 	Resources []territory.Resource  `json:"resources"`
 	Cameras   []postgres.AreaCamera `json:"cameras"`
 	Counts    struct {
-		Workers   int            `json:"workers"`
-		OnDuty    int            `json:"on_duty"`
-		Online    int            `json:"online"`
-		SOS       int            `json:"sos"`
-		Incidents int            `json:"incidents"`
-		Critical  int            `json:"critical" doc:"of the incidents listed"`
-		Late      int            `json:"late" doc:"of the incidents listed"`
-		Grids     int            `json:"grids"`
-		Resources map[string]int `json:"resources" doc:"by kind"`
-		Cameras   int            `json:"cameras"`
+		Workers   int `json:"workers"`
+		OnDuty    int `json:"on_duty"`
+		Online    int `json:"online"`
+		SOS       int `json:"sos"`
+		Incidents int `json:"incidents"`
+		Critical  int `json:"critical" doc:"of the incidents listed"`
+		Late      int `json:"late" doc:"of the incidents listed"`
+		Grids     int `json:"grids"`
+		Resources int `json:"resources"`
+		Cameras   int `json:"cameras"`
 	} `json:"counts" doc:"of everything inside; the lists may be shorter"`
+	Kinds map[string]int `json:"resource_kinds" doc:"how many resources of each kind"`
 }
 
 // mostInside is how much of each an answer lists.
@@ -134,7 +135,7 @@ func (a *API) within(shape drawn, scope []string) []int64 {
 func (a *API) inside(ctx context.Context, who access.Session, shape drawn) (areaBody, error) {
 	scope, now := who.Scope(access.SeeMap), a.Clock()
 	out := areaBody{Workers: []areaWorker{}, Incidents: []areaIncident{}, Grids: []areaGrid{}}
-	out.Counts.Resources = map[string]int{}
+	out.Kinds = map[string]int{}
 	var err error
 	if out.AreaM2, err = a.judge(ctx, shape); err != nil {
 		return out, err
@@ -222,9 +223,10 @@ func (a *API) thingsInside(ctx context.Context, who access.Session, shape drawn,
 	for i := range out.Resources {
 		r := &out.Resources[i]
 		r.DistanceM = shape.away(r.Point)
-		out.Counts.Resources[r.Kind]++
+		out.Kinds[r.Kind]++
 		*r = shownResource(who, *r)
 	}
+	out.Counts.Resources = len(out.Resources)
 	if out.Cameras, err = postgres.AreaCameras(ctx, a.DB.Pool, shape.MultiPolygon, scope, who.Scope(access.SeeVideo), mostInside); err != nil {
 		return err
 	}

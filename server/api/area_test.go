@@ -28,9 +28,9 @@ type inside struct {
 		Name string `json:"name"`
 	} `json:"cameras"`
 	Counts struct {
-		Workers, Online, Incidents, Grids, Cameras int
-		Resources                                  map[string]int
+		Workers, Online, Incidents, Grids, Resources, Cameras int
 	} `json:"counts"`
+	Kinds map[string]int `json:"resource_kinds"`
 }
 
 func (i inside) String() string {
@@ -101,7 +101,7 @@ func TestWhatIsInside(t *testing.T) {
 	}
 	var got inside
 	w.ask("street-commander1", "GET", fmt.Sprintf("/api/v1/nearby?lon=%g&lat=%g&radius_m=500", e[0], e[1]), nil, &got)
-	if got.AreaM2 < 780_000 || got.AreaM2 > 786_000 || got.Counts.Workers != 1 || got.Counts.Online != 1 || got.Counts.Incidents != 1 || got.Counts.Resources["hydrant"] != 1 || got.Counts.Cameras != 2 || got.Counts.Grids != 1 {
+	if got.AreaM2 < 780_000 || got.AreaM2 > 786_000 || got.Counts.Workers != 1 || got.Counts.Online != 1 || got.Counts.Incidents != 1 || got.Counts.Resources != 1 || got.Kinds["hydrant"] != 1 || got.Counts.Cameras != 2 || got.Counts.Grids != 1 {
 		t.Errorf("around a point: %+v", got)
 	}
 	if got.Workers[0].DistanceM == nil || *got.Workers[0].DistanceM != 0 || got.Resources[0].Phone == "" {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/paulmach/orb"
 
 	"github.com/gridward/gridward/server/access"
 	"github.com/gridward/gridward/server/dispatch"
@@ -121,6 +120,8 @@ func (a *API) dispatchRoutes() {
 		return &struct{ Body skillsBody }{skillsBody{w.ID, append([]string{}, codes...)}}, err
 	})
 	a.policyRoutes()
+	a.commandRoutes()
+	a.noticeRoutes()
 }
 
 type policyReply struct {
@@ -310,7 +311,6 @@ func (a *API) facts(ctx context.Context, who access.Session, inc incident.Incide
 	home := land.community(inc.OrgPath)
 	var ids []int64
 	var facts []dispatch.Fact
-	var at []orb.Point
 	for _, w := range land.mine(sky, scope) {
 		if w.Region != inc.Region {
 			continue
@@ -333,16 +333,15 @@ func (a *API) facts(ctx context.Context, who access.Session, inc incident.Incide
 		if onDuty && access.Within(scope, d.OrgPath) {
 			f.OnDuty, path = true, d.OrgPath
 		}
-		var p orb.Point
 		if e, ok := a.Board.Get(w.ID); ok && access.Within(scope, e.OrgPath) {
 			presence := e.Presence(now)
-			f.Presence, f.Calling, f.Placed, f.Age, p = presence.String(), e.Calling, true, max(now.Sub(e.At), 0), e.Point
+			f.Presence, f.Calling, f.Placed, f.Age, f.Point = presence.String(), e.Calling, true, max(now.Sub(e.At), 0), e.Point
 			f.OnDuty = f.OnDuty || !onDuty && atWork(presence)
 		}
 		if !f.Vehicle && who.MaskFor(path) == access.MaskPeople {
 			f.Name, f.Phone = access.MaskName(f.Name), ""
 		}
-		facts, at, ids = append(facts, f), append(at, p), append(ids, w.ID)
+		facts, ids = append(facts, f), append(ids, w.ID)
 	}
 	skills, err := postgres.SkillsOf(ctx, a.DB.Pool, ids)
 	if err != nil {
@@ -356,7 +355,7 @@ func (a *API) facts(ctx context.Context, who access.Session, inc incident.Incide
 		if err != nil {
 			return nil, err
 		}
-		net.measure(*inc.Point, facts, at, policy)
+		net.measure(*inc.Point, facts, policy)
 	}
 	return facts, nil
 }

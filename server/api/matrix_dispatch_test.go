@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/gridward/gridward/server/dispatch"
 )
@@ -11,7 +12,15 @@ func (w *world) dispatchProbes(place string) map[string]probe {
 	ok := []int{200}
 	c := middle[place]
 	round := map[string]any{"circle": map[string]any{"center": c, "radius_m": 400}}
+	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	return map[string]probe{
+		"POST /api/v1/commands":                  {"/api/v1/commands", map[string]any{"text": "请核实", "need_ack": true, "targets": map[string]any{"workers": []int64{w.worker[place]}}}, true, ok},
+		"GET /api/v1/commands":                   {"/api/v1/commands?sent=true", nil, false, ok},
+		"POST /api/v1/commands/{id}/ack":         {fmt.Sprintf("/api/v1/commands/%s/ack", w.incident[place]), map[string]any{}, false, []int{404}},
+		"GET /api/v1/notices":                    {"/api/v1/notices", nil, false, ok},
+		"POST /api/v1/notices":                   {"/api/v1/notices", map[string]any{"org": w.org[place], "title": place + "停水", "valid_until": until}, true, ok},
+		"POST /api/v1/notices/{id}/read":         {fmt.Sprintf("/api/v1/notices/%s/read", w.incident[place]), map[string]any{}, false, []int{404}},
+		"GET /api/v1/notices/{id}/receipts":      {fmt.Sprintf("/api/v1/notices/%s/receipts", w.incident[place]), nil, false, []int{404}},
 		"POST /api/v1/incidents/{id}/candidates": {fmt.Sprintf("/api/v1/incidents/%s/candidates", w.incident[place]), map[string]any{}, true, ok},
 		"GET /api/v1/rankings/{id}":              {fmt.Sprintf("/api/v1/rankings/%s", w.incident[place]), nil, false, []int{404}},
 		"GET /api/v1/skills":                     {"/api/v1/skills", nil, false, ok},

@@ -87,7 +87,7 @@ func (w *wayfinder) network(ctx context.Context) (*network, error) {
 
 // measure gives each fact with a place its distance to the goal: along the
 // streets where they lead there, else the straight line, named as such.
-func (n *network) measure(goal orb.Point, facts []dispatch.Fact, at []orb.Point, p *dispatch.Policy) {
+func (n *network) measure(goal orb.Point, facts []dispatch.Fact, p *dispatch.Policy) {
 	search, _ := n.searches.Get().(*streets.Search)
 	defer n.searches.Put(search)
 	for _, mode := range []streets.Mode{streets.Foot, streets.Drive} {
@@ -95,7 +95,7 @@ func (n *network) measure(goal orb.Point, facts []dispatch.Fact, at []orb.Point,
 		var from []orb.Point
 		for i := range facts {
 			if facts[i].Placed && facts[i].Vehicle == (mode == streets.Drive) {
-				who, from = append(who, i), append(from, at[i])
+				who, from = append(who, i), append(from, facts[i].Point)
 			}
 		}
 		if len(who) == 0 {

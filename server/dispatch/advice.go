@@ -11,12 +11,12 @@ import (
 type Advice struct {
 	Code string `json:"code"`
 	Text string `json:"text"`
-	Do   *Step  `json:"do,omitempty"`
+	Do   string `json:"do"`             // call, radius, skills, department, urge, locate, community
+	With *Step  `json:"with,omitempty"` // what it is to be done with
 }
 
-// Step is the advice as something that a button can do.
+// Step is what a button needs to do what is advised.
 type Step struct {
-	Action  string   `json:"action"` // call, radius, skills, department, urge, locate, community
 	Worker  int64    `json:"worker,omitempty"`
 	Name    string   `json:"name,omitempty"`
 	Phone   string   `json:"phone,omitempty"`
@@ -36,11 +36,11 @@ func advise(p Policy, c Case, r Ranking) []Advice {
 		}
 	}
 	if !c.Located {
-		list = append(list, Advice{"no_place", "事件没有坐标，请先在地图上标出位置，再比较远近", &Step{Action: "locate"}})
+		list = append(list, Advice{"no_place", "事件没有坐标，请先在地图上标出位置，再比较远近", "locate", nil})
 	}
 	for _, l := range r.LeftOut {
 		if l.leader && l.Relation == Responsible && slices.Contains([]string{"off_duty", "no_fix", "stale_fix", "too_far"}, l.Code) {
-			list = append(list, Advice{"call_leader", "网格长" + l.Name + l.Text + "，可电话联系后派遣", &Step{Action: "call", Worker: l.Worker, Name: l.Name, Phone: l.phone}})
+			list = append(list, Advice{"call_leader", "网格长" + l.Name + l.Text + "，可电话联系后派遣", "call", &Step{Worker: l.Worker, Name: l.Name, Phone: l.phone}})
 		}
 	}
 	if len(r.Candidates) > 0 {
@@ -48,25 +48,25 @@ func advise(p Policy, c Case, r Ranking) []Advice {
 	}
 	if n := counts["too_far"]; n > 0 {
 		radius := widened(nearest)
-		list = append(list, Advice{"widen", fmt.Sprintf("%d 人在岗但超出半径，最近的一人在 %s 处，可扩大半径到 %s", n, inMetres(nearest), inMetres(radius)), &Step{Action: "radius", RadiusM: radius}})
+		list = append(list, Advice{"widen", fmt.Sprintf("%d 人在岗但超出半径，最近的一人在 %s 处，可扩大半径到 %s", n, inMetres(nearest), inMetres(radius)), "radius", &Step{RadiusM: radius}})
 	}
 	if n := counts["missing_skill"]; n > 0 {
-		list = append(list, Advice{"skill", fmt.Sprintf("%d 人在岗但缺少所需技能，可放宽技能要求后派遣", n), &Step{Action: "skills", Skills: []string{}}})
+		list = append(list, Advice{"skill", fmt.Sprintf("%d 人在岗但缺少所需技能，可放宽技能要求后派遣", n), "skills", &Step{Skills: []string{}}})
 	}
 	if n := counts["busy"]; n > 0 {
-		list = append(list, Advice{"busy", fmt.Sprintf("%d 人任务已满，可催办或改派其手上的任务", n), &Step{Action: "urge"}})
+		list = append(list, Advice{"busy", fmt.Sprintf("%d 人任务已满，可催办或改派其手上的任务", n), "urge", nil})
 	}
 	if n := counts["stale_fix"] + counts["no_fix"]; n > 0 {
-		list = append(list, Advice{"silent", fmt.Sprintf("%d 人在岗但位置不明，可电话联系", n), callFirst(r.LeftOut, "stale_fix", "no_fix")})
+		list = append(list, Advice{"silent", fmt.Sprintf("%d 人在岗但位置不明，可电话联系", n), "call", callFirst(r.LeftOut, "stale_fix", "no_fix")})
 	}
 	if counts["off_duty"] > 0 && !slices.ContainsFunc(list, func(a Advice) bool { return a.Code == "call_leader" }) {
 		if step := callFirst(r.LeftOut, "off_duty"); step != nil {
-			list = append(list, Advice{"call_off_duty", "责任网格和相邻网格没有在岗人员，可电话联系" + step.Name, step})
+			list = append(list, Advice{"call_off_duty", "责任网格和相邻网格没有在岗人员，可电话联系" + step.Name, "call", step})
 		}
 	}
 	return append(list,
-		Advice{"community", "呼叫相邻社区（村）支援", &Step{Action: "community"}},
-		Advice{"department", "派遣到职能部门", &Step{Action: "department"}},
+		Advice{"community", "呼叫相邻社区（村）支援", "community", nil},
+		Advice{"department", "派遣到职能部门", "department", nil},
 	)
 }
 
@@ -75,7 +75,7 @@ func advise(p Policy, c Case, r Ranking) []Advice {
 func callFirst(left []Left, codes ...string) *Step {
 	for _, l := range left {
 		if slices.Contains(codes, l.Code) && l.Relation != Other {
-			return &Step{Action: "call", Worker: l.Worker, Name: l.Name, Phone: l.phone}
+			return &Step{Worker: l.Worker, Name: l.Name, Phone: l.phone}
 		}
 	}
 	return nil

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/paulmach/orb"
 )
 
 // Relation is what a worker has to do with the ground that the case lies on.
@@ -63,6 +65,7 @@ type Fact struct {
 	OnDuty   bool
 	Presence string        // fleet's word
 	Placed   bool          // a place is known
+	Point    orb.Point     // that place
 	Age      time.Duration // of that place
 	Metres   float64       // from there to the case; not a number when unknown
 	By       string        // how that was measured
@@ -83,27 +86,28 @@ type Reason struct {
 
 // Candidate is somebody who can be sent.
 type Candidate struct {
-	Worker    int64    `json:"worker"`
-	Name      string   `json:"name"`
-	Phone     string   `json:"phone,omitempty"`
-	Org       int64    `json:"org"`
-	OrgName   string   `json:"org_name"`
-	Role      string   `json:"role"`
-	Vehicle   bool     `json:"vehicle,omitempty"`
-	GridName  string   `json:"grid_name"`
-	Relation  Relation `json:"relation"`
-	Rank      int      `json:"rank"`
-	Score     float64  `json:"score"`
-	DistanceM *float64 `json:"distance_m"`
-	By        string   `json:"distance_by"`
-	AgeS      *int     `json:"age_s"`
-	Stale     bool     `json:"stale,omitempty"` // the place may be old
-	Presence  string   `json:"presence"`
-	OnDuty    bool     `json:"on_duty"`
-	Load      int      `json:"load"`
-	Today     int      `json:"today"`
-	Skills    []string `json:"skills"`
-	Reasons   []Reason `json:"reasons"`
+	Worker    int64      `json:"worker"`
+	Name      string     `json:"name"`
+	Phone     string     `json:"phone,omitempty"`
+	Org       int64      `json:"org"`
+	OrgName   string     `json:"org_name"`
+	Role      string     `json:"role"`
+	Vehicle   bool       `json:"vehicle,omitempty"`
+	GridName  string     `json:"grid_name"`
+	Relation  Relation   `json:"relation"`
+	Rank      int        `json:"rank"`
+	Score     float64    `json:"score"`
+	DistanceM *float64   `json:"distance_m"`
+	By        string     `json:"distance_by"`
+	AgeS      *int       `json:"age_s"`
+	Stale     bool       `json:"stale,omitempty"` // the place may be old
+	Presence  string     `json:"presence"`
+	OnDuty    bool       `json:"on_duty"`
+	Load      int        `json:"load"`
+	Today     int        `json:"today"`
+	Skills    []string   `json:"skills"`
+	Reasons   []Reason   `json:"reasons"`
+	Point     *orb.Point `json:"point"`
 }
 
 // Left is somebody who cannot be sent, and why.
@@ -251,8 +255,8 @@ func (p *Policy) judge(c Case, f *Fact) Candidate {
 	}
 	p.judgeWay(c, f, &out, give)
 	if f.Placed {
-		age := int(f.Age / time.Second)
-		out.AgeS = &age
+		age, at := int(f.Age/time.Second), f.Point
+		out.AgeS, out.Point = &age, &at
 		fresh := time.Duration(p.FreshS) * time.Second
 		if f.Age <= fresh {
 			give("fix", "定位 "+inWords(f.Age)+"前", p.Points.Fresh)

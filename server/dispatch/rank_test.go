@@ -135,7 +135,7 @@ func TestWhatToDoWhenNobodyFits(t *testing.T) {
 		var codes []string
 		for _, a := range Rank(policy(), c.ask, c.facts).Advice {
 			codes = append(codes, a.Code)
-			if a.Do == nil || a.Text == "" {
+			if a.Do == "" || a.Text == "" {
 				t.Errorf("%s: %s says nothing to do", sentence, a.Code)
 			}
 		}
@@ -144,11 +144,11 @@ func TestWhatToDoWhenNobodyFits(t *testing.T) {
 		}
 	}
 	r := Rank(policy(), here, []Fact{fit(1, Other, 4100), fit(2, Other, 9000)})
-	if d := r.Advice[0].Do; d.Action != "radius" || d.RadiusM != 5000 {
+	if d := r.Advice[0].With; r.Advice[0].Do != "radius" || d.RadiusM != 5000 {
 		t.Errorf("the radius that would help: %+v", d)
 	}
 	r = Rank(policy(), here, []Fact{fit(1, Responsible, 10, off, leader)})
-	if d := r.Advice[0].Do; d.Action != "call" || d.Phone != "19900001111" || d.Worker != 1 {
+	if d := r.Advice[0].With; r.Advice[0].Do != "call" || d.Phone != "19900001111" || d.Worker != 1 {
 		t.Errorf("whom to call: %+v", d)
 	}
 }

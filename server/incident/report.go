@@ -205,6 +205,10 @@ func MaskEntry(e journal.Entry) journal.Entry {
 	if e.Body == nil {
 		return e
 	}
+	if body, ok := MaskAddressed(e.Kind, e.Body); ok {
+		e.Body = body
+		return e
+	}
 	if strings.HasPrefix(e.Kind, "incident.") {
 		var r Record
 		if err := json.Unmarshal(e.Body, &r); err == nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/gridward/gridward/server/access"
+	"github.com/gridward/gridward/server/incident"
 )
 
 // bare are the kinds that say nothing about a person.
@@ -27,12 +28,20 @@ var dropped = map[string]bool{
 // that it does not know is shown without a body: a new kind of event must be
 // thought about before it reaches a public wall.
 func MaskBody(kind string, body json.RawMessage) json.RawMessage {
-	named, incident := false, false
+	if shown, ok := incident.MaskAddressed(kind, body); ok {
+		return shown
+	}
+	return maskKnown(kind, body)
+}
+
+// maskKnown masks the kinds that are about a case or a person.
+func maskKnown(kind string, body json.RawMessage) json.RawMessage {
+	named, ofCase := false, false
 	switch {
 	case strings.HasPrefix(kind, bare):
 		return body
 	case strings.HasPrefix(kind, "incident."):
-		incident = true
+		ofCase = true
 	case strings.HasPrefix(kind, persons[0]), strings.HasPrefix(kind, persons[1]):
 		named = true
 	case strings.HasPrefix(kind, "whistle."):
@@ -53,14 +62,14 @@ func MaskBody(kind string, body json.RawMessage) json.RawMessage {
 	if named {
 		maskNames(fields, "name", "by_name")
 	}
-	if incident {
+	if ofCase {
 		maskNames(fields, "owner_worker_name")
 		if deed, ok := fields["deed"].(map[string]any); ok {
 			maskNames(deed, "by_name", "worker_name")
 		}
 	}
 	// The title of a call for help begins with who calls.
-	if title, ok := fields["title"].(string); ok && incident && fields["kind"] == "sos" {
+	if title, ok := fields["title"].(string); ok && ofCase && fields["kind"] == "sos" {
 		if who, rest, ok := strings.Cut(title, " "); ok {
 			fields["title"] = access.MaskName(who) + " " + rest
 		}

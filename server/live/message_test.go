@@ -24,11 +24,17 @@ func TestMaskBody(t *testing.T) {
 		"whoever calls for help keeps the family name": {
 			"sos.opened", `{"name":"欧阳修","worker":7,"by":3,"by_name":"王强","org_name":"明湖社区","phone":"13812345678"}`,
 			`{"by_name":"王师傅","name":"欧师傅","org_name":"明湖社区","worker":7}`},
-		"duty":                       {"duty.ended", `{"name":"张伟","worker":12345678901234567}`, `{"name":"张师傅","worker":12345678901234567}`},
-		"the territory is nobody's":  {"territory.changed", `{"epoch":3}`, `{"epoch":3}`},
-		"a new kind is not shown":    {"visit.planned", `{"name":"张伟"}`, `{}`},
-		"a list is no body":          {"incident.reported", `["张伟"]`, `{}`},
-		"what is no JSON is no body": {"incident.reported", `{"a":`, `{}`},
+		"duty":                      {"duty.ended", `{"name":"张伟","worker":12345678901234567}`, `{"name":"张师傅","worker":12345678901234567}`},
+		"the territory is nobody's": {"territory.changed", `{"epoch":3}`, `{"epoch":3}`},
+		"a command is there, and nothing is said of it": {
+			"command.sent", `{"id":"c","text":"去张伟家","by_name":"李","targets":[{"name":"张伟","worker":7}],"need_ack":true,"count":1,"org_name":"明湖社区"}`,
+			`{"count":1,"id":"c","need_ack":true,"org_name":"明湖社区"}`},
+		"who acknowledged it is nobody": {"command.acked", `{"id":"c","acked":1,"count":2,"reply":"收到","targets":[{"name":"张伟","acked_name":"张伟"}]}`, `{"acked":1,"count":2,"id":"c"}`},
+		"a notice has its title":        {"notice.posted", `{"id":"n","title":"联系13812345678","by_name":"李"}`, `{"id":"n","title":"联系138****5678"}`},
+		"a notice that is no object":    {"notice.posted", `["张伟"]`, `{}`},
+		"a new kind is not shown":       {"visit.planned", `{"name":"张伟"}`, `{}`},
+		"a list is no body":             {"incident.reported", `["张伟"]`, `{}`},
+		"what is no JSON is no body":    {"incident.reported", `{"a":`, `{}`},
 	} {
 		t.Run(what, func(t *testing.T) {
 			if got := string(MaskBody(tc.kind, json.RawMessage(tc.body))); got != tc.want {
