@@ -2,18 +2,22 @@
 // the camera that nobody but the viewer moves.
 import type { Grid, Incident, LonLat, MapSource, MapSources, Sos } from '@core/api/types'
 import { circle } from '@core/geo/mercator'
+import type { SlaColour } from '@core/incident/sla'
 import { FleetStore } from '@core/live/fleet-store'
 import { flag } from '@core/live/point-buffer'
 import { Store } from '@core/live/store'
+import { type AreaTool, drawArea } from '@core/map/area-draw'
 import { BinsLayer } from '@core/map/bins-layer'
 import { createMap } from '@core/map/create'
+import { DeskLayer } from '@core/map/desk-layer'
+import { HeatLayer } from '@core/map/heat-layer'
 import { IncidentLayer } from '@core/map/incident-layer'
 import { LiveOverlay } from '@core/map/live-overlay'
 import { SosLayer } from '@core/map/sos-layer'
 import { BaseMap, ownAddress, territoryEnd } from '@core/map/sources'
 import { shiftExpression, shiftLayer, zoomShift } from '@core/map/styles/shift'
 import { gridFill, gridOpacity, type Measure, territoryLabels, territoryLayers } from '@core/map/styles/territory'
-import type { Feature } from 'geojson'
+import type { Feature, Polygon } from 'geojson'
 import type { GeoJSONSource, Map as MapLibre, MapMouseEvent, PaddingOptions } from 'maplibre-gl'
 import { t } from './texts'
 
@@ -52,7 +56,11 @@ export class Scene {
   readonly incidents: IncidentLayer
   readonly bins: BinsLayer
   readonly sos: SosLayer
+  readonly desk: DeskLayer
+  readonly heat: HeatLayer
   readonly base: BaseMap
+  /** An area is being drawn: clicks belong to it. */
+  readonly drawing = new Store<AreaTool | null>(null)
   /** The viewer has taken the camera: nothing else may move it. */
   readonly held = new Store(false)
   readonly followed = new Store<number | null>(null)
@@ -65,6 +73,9 @@ export class Scene {
   #selected: Target | null = null
   #callers: Sos[] = []
   #trail: { worker: number; points: { at: number; point: LonLat }[] } | null = null
+  #stopDrawing: (() => void) | null = null
+  /** CSS pixels of the map's free part that cards cover for now. */
+  #covered = { left: 0, right: 0 }
 
   static async open(options: SceneOptions): Promise<Scene> {
     const map = await createMap({
@@ -109,8 +120,10 @@ export class Scene {
       layout: { 'line-cap': 'round', 'line-join': 'round' },
       paint: { 'line-color': '#5fd4f4', 'line-width': 3, 'line-opacity': 0.7, 'line-dasharray': [0.2, 2] },
     })
+    this.heat = new HeatLayer(map, 'focus-area')
     this.incidents = new IncidentLayer(map, shift)
     this.sos = new SosLayer(map, shift)
+    this.desk = new DeskLayer(map, shift, 'incident-late')
     this.base = new BaseMap(map, shift)
 
     const origin: LonLat = options.sources.center
@@ -144,6 +157,8 @@ export class Scene {
     map.on('mousemove', event => this.#hovering(event))
     map.on('mouseout', () => this.#hoverGrid(null))
     map.on('click', event => {
+      if (this.drawing.get()) return
+      if (this.#openCluster(event)) return
       const target = this.#at(event)
       options.picked(target, [event.lngLat.lng, event.lngLat.lat])
     })
@@ -162,6 +177,15 @@ export class Scene {
 
   setPadding(padding: PaddingOptions): void {
     this.map.setPadding(padding)
+  }
+
+  /** Cards came or went: the camera stays, the next flight lands in what is left. */
+  cover(left: number, right: number): void {
+    this.#covered = { left, right }
+  }
+
+  get #offset(): [number, number] {
+    return [(this.#covered.left - this.#covered.right) / 2, 0]
   }
 
   /** The composition changed: fit again unless the viewer holds the camera. */
@@ -192,6 +216,7 @@ export class Scene {
     this.map.flyTo({
       center: point,
       zoom: Math.max(zoom + this.#shift, this.map.getZoom()),
+      offset: this.#offset,
       duration: 900,
       essential: false,
     })
@@ -199,12 +224,18 @@ export class Scene {
 
   /** Turns to an alarm, while nobody holds the camera and without holding it. */
   glance(point: LonLat): void {
-    this.map.flyTo({ center: point, zoom: 16 + this.#shift, duration: 900, essential: false })
+    this.map.flyTo({ center: point, zoom: 16 + this.#shift, offset: this.#offset, duration: 900, essential: false })
   }
 
   flyBox(box: [number, number, number, number]): void {
     this.held.set(true)
-    this.map.fitBounds(box, { padding: 60 * this.overlay.unit, maxZoom: 17, duration: 900 })
+    const edge = 60 * this.overlay.unit
+    const { left, right } = this.#covered
+    this.map.fitBounds(box, {
+      padding: { top: edge, bottom: edge, left: edge + left, right: edge + right },
+      maxZoom: 17,
+      duration: 900,
+    })
   }
 
   follow(worker: number | null): void {
@@ -357,9 +388,46 @@ export class Scene {
     this.map.getSource<GeoJSONSource>(focus)?.setData({ type: 'FeatureCollection', features })
   }
 
-  showIncidents(incidents: Incident[]): void {
+  showIncidents(incidents: { incident: Incident; sla: SlaColour }[]): void {
     this.incidents.show(incidents)
-    if (this.#selected?.kind === 'incident') this.incidents.select(this.#selected.id)
+  }
+
+  /** Draws one area; the answer is null when the viewer gave it up. */
+  async draw(tool: AreaTool): Promise<Polygon | null> {
+    this.#stopDrawing?.()
+    this.drawing.set(tool)
+    this.map.doubleClickZoom.disable()
+    return new Promise((resolve, reject) => {
+      drawArea(this.map, tool, shape => {
+        this.#stopDrawing = null
+        // the click that ended it reaches the map as well
+        setTimeout(() => {
+          this.drawing.set(null)
+          this.map.doubleClickZoom.enable()
+        }, 50)
+        resolve(shape)
+      }).then(
+        stop => {
+          this.#stopDrawing = stop
+        },
+        error => {
+          this.drawing.set(null)
+          reject(error)
+        },
+      )
+    })
+  }
+
+  stopDrawing(): void {
+    this.#stopDrawing?.()
+  }
+
+  /** A count of cases was pointed at: nearer, until they stand alone. */
+  #openCluster(event: MapMouseEvent): boolean {
+    const hit = this.map.queryRenderedFeatures(event.point, { layers: ['incident-cluster'] })[0]
+    if (hit?.geometry.type !== 'Point') return false
+    this.fly(hit.geometry.coordinates as LonLat, this.map.getZoom() - this.#shift + 1.6)
+    return true
   }
 
   #paintGrids(): void {

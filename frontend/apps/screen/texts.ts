@@ -1,6 +1,8 @@
 import { texts } from '@core/i18n/t'
+import { en as deskEn, zh as deskZh } from './desk/texts'
 
 const zh = {
+  ...deskZh,
   'title.suffix': '网格化综合指挥',
   'map.label': '辖区地图：网格、在岗人员和事件。地图上的对象也列在两侧的列表里。',
   'enter.title': '网格化综合指挥',
@@ -208,6 +210,7 @@ const zh = {
 } as const
 
 const en: Record<keyof typeof zh, string> = {
+  ...deskEn,
   'title.suffix': 'Grid Command',
   'map.label':
     'Map of the area: grids, people on duty and cases. Everything on the map is also in the lists beside it.',

@@ -1,13 +1,18 @@
 // The wall as a value: session, figures, cases, people, selection; no Vue in
 // here. Components read its stores; the scene draws what it says.
 import * as api from '@core/api/client'
+import type { Deed, IncidentBody, ScreenControl } from '@core/api/loop'
 import type { Grid, Incident, MapSources, Overview, Power, Session, Sos, Urgency } from '@core/api/types'
+import { isOver } from '@core/incident/life'
+import { type SlaColour, slaOf } from '@core/incident/sla'
+import { IncidentStore } from '@core/live/incident-store'
 import { type LiveEvent, LiveSocket } from '@core/live/socket'
 import { Store } from '@core/live/store'
 import type { Measure } from '@core/map/styles/territory'
 import { Speaker } from '@core/ui/audio'
 import { rank } from '@core/ui/severity'
-import type { Camera, LayerName, Scene, Target } from './scene'
+import { alarming, Desk } from './desk/desk'
+import { type Camera, type LayerName, layerNames, type Scene, type Target } from './scene'
 import { readUrl, type UrlState, writeUrl } from './url-state'
 
 export type Phase = 'opening' | 'entry' | 'wall' | 'outdated'
@@ -17,7 +22,13 @@ export interface Toast {
   at: number
 }
 
-const kept = 200
+/** Of the newest cases, and of those whose clock runs out first: what a screen reads at its start. */
+const newest = 100
+const neediest = 300
+/** Cases held at most, and drawn on the map. */
+const kept = 1_500
+/** Colours of deadlines change by themselves. */
+const recolourEvery = 15_000
 /** More people than this cannot be told apart on one screen; from this zoom on they can again. */
 const legible = 2_500
 const oneByOneFrom = 15.2
@@ -33,12 +44,18 @@ export class Wall {
   readonly overview = new Store<Overview | null>(null)
   readonly overviewFailed = new Store(false)
   readonly grids = new Store<Grid[]>([])
+  /** All cases this screen knows; `incidents` are the newest of them. */
+  readonly store: IncidentStore
   readonly incidents = new Store<Incident[]>([])
   readonly incidentsLoaded = new Store(false)
   readonly sos = new Store<Sos[]>([])
   readonly toasts = new Store<Toast[]>([])
+  /** The newest deed on any case: what the foot of the list says. */
+  readonly deed = new Store<{ incident: Incident; kind: string; deed: Deed; at: number } | null>(null)
   readonly selected = new Store<Target | null>(null)
   readonly reporting = new Store<'off' | 'placing' | [number, number]>('off')
+  /** The next click on the map asks what is around it. */
+  readonly placing = new Store(false)
   readonly measure: Store<Measure>
   readonly hidden: Store<LayerName[]>
   readonly silenced: Store<Urgency[]>
@@ -46,6 +63,7 @@ export class Wall {
   readonly clock = new Store(Date.now())
   readonly speaker = new Speaker()
   readonly socket: LiveSocket
+  readonly desk: Desk
   readonly scene = new Store<Scene | null>(null)
   readonly camera: Camera | null
   #camera: Camera | null
@@ -71,6 +89,7 @@ export class Wall {
         cells: cells => this.scene.get()?.fleet.cells(cells),
         mode: mode => this.scene.get()?.fleet.changeMode(mode),
         event: event => this.#heard(event),
+        control: message => this.desk.control(message as unknown as ScreenControl),
         reset: () => void this.#reload(),
         signedOut: () => this.#left(),
         outdated: () => {
@@ -79,6 +98,12 @@ export class Wall {
         },
       },
     })
+    this.store = new IncidentStore({ limit: kept, now: () => this.socket.serverNow() })
+    this.store.changed.subscribe(() => {
+      this.incidents.set([...this.store.values()].sort(newestFirst).slice(0, 200))
+      this.#showIncidents()
+    })
+    this.desk = new Desk(this)
     for (const store of [this.measure, this.hidden, this.silenced, this.base, this.selected])
       store.subscribe(() => this.#remember())
     this.clock.subscribe(() => this.#dropToasts())
@@ -117,7 +142,9 @@ export class Wall {
       setInterval(() => this.clock.set(Date.now()), 1_000),
       setInterval(() => void this.#figures(), overviewEvery),
       setInterval(() => void this.#loadGrids(), gridsEvery),
+      setInterval(() => this.#showIncidents(), recolourEvery),
     )
+    this.desk.begin()
     await this.#reload()
   }
 
@@ -142,6 +169,10 @@ export class Wall {
     const off = this.silenced.get()
     this.silenced.set(off.includes(urgency) ? off.filter(u => u !== urgency) : [...off, urgency])
     this.#showIncidents()
+  }
+
+  isLayer(name: string): name is LayerName {
+    return (layerNames as readonly string[]).includes(name)
   }
 
   toggle(layer: LayerName): void {
@@ -187,9 +218,15 @@ export class Wall {
     await this.#loadSos()
   }
 
+  /** The call is answered and over. */
+  async closeSos(id: string, note: string): Promise<void> {
+    await api.post(`/sos/${id}/close`, { note })
+    await this.#loadSos()
+  }
+
   /** A case of our own is on the screen at once; the event that follows changes nothing. */
   reported(incident: Incident): void {
-    this.#put(incident)
+    this.store.put(incident)
     this.select({ kind: 'incident', id: incident.id })
   }
 
@@ -201,6 +238,7 @@ export class Wall {
     for (const timer of this.#timers) clearInterval(timer)
     this.#timers = []
     this.socket.stop()
+    this.desk.stop()
     if (this.#alarm) clearInterval(this.#alarm)
     this.#alarm = null
   }
@@ -213,7 +251,7 @@ export class Wall {
   }
 
   async #reload(): Promise<void> {
-    await Promise.all([this.#figures(), this.#loadGrids(), this.#loadIncidents(), this.#loadSos()])
+    await Promise.all([this.desk.reload(), this.#figures(), this.#loadGrids(), this.#loadIncidents(), this.#loadSos()])
   }
 
   async #figures(): Promise<void> {
@@ -239,11 +277,16 @@ export class Wall {
   }
 
   async #loadIncidents(): Promise<void> {
+    const since = this.socket.serverNow()
     try {
-      const { incidents } = await api.get<{ incidents: Incident[] }>('/incidents', { limit: kept })
-      this.incidents.set(incidents.toSorted(newestFirst))
+      const [latest, due] = await Promise.all([
+        api.get<{ incidents: Incident[] }>('/incidents', { limit: newest, sort: 'newest' }),
+        api
+          .get<{ incidents: Incident[] }>('/incidents', { limit: neediest, sort: 'due', queue: 'open' })
+          .catch(() => ({ incidents: [] })), // a viewer without queues has the newest
+      ])
+      this.store.replace([...due.incidents, ...latest.incidents], since)
       this.incidentsLoaded.set(true)
-      this.#showIncidents()
     } catch {
       // a reset or the next reconnect reads them again
     }
@@ -259,15 +302,12 @@ export class Wall {
   }
 
   #heard(event: LiveEvent): void {
+    this.desk.heard(event)
+    if (event.kind.startsWith('incident.')) {
+      this.#heardIncident(event)
+      return
+    }
     switch (event.kind) {
-      case 'incident.reported': {
-        const incident = event.body as Incident
-        const known = this.incidents.get().some(i => i.id === incident.id)
-        this.#put(incident)
-        if (!known) this.#announce(incident)
-        this.#refreshSoon()
-        break
-      }
       case 'sos.opened':
       case 'sos.acked':
       case 'sos.closed': {
@@ -295,10 +335,18 @@ export class Wall {
     }
   }
 
-  #put(incident: Incident): void {
-    const rest = this.incidents.get().filter(i => i.id !== incident.id)
-    this.incidents.set([incident, ...rest].sort(newestFirst).slice(0, kept))
-    this.#showIncidents()
+  #heardIncident(event: LiveEvent): void {
+    const { deed, ...incident } = (event.body ?? {}) as IncidentBody
+    if (!incident.id) return // masked to nothing: not for this screen
+    const known = this.store.get(incident.id) !== undefined
+    const news = this.store.put(incident)
+    if (event.kind === 'incident.reported' && !known) this.#announce(incident)
+    // a deadline that passes is heard as well as seen
+    if (event.kind === 'incident.overdue' && news && !isOver(incident.state) && !incident.drill)
+      this.speaker.play(incident.urgency === 'critical' ? 'critical' : 'urgent')
+    if (event.kind === 'incident.returned' || event.kind === 'incident.refused') this.speaker.play('normal')
+    if (deed) this.deed.set({ incident, kind: event.kind, deed, at: Date.now() })
+    this.#refreshSoon()
   }
 
   #announce(incident: Incident): void {
@@ -322,10 +370,21 @@ export class Wall {
       // the camera is moved only while nobody holds it
       if (first?.point && !scene.held.get()) scene.glance(first.point)
     }
-    if (open.length > 0 && !this.#alarm) {
-      this.speaker.play('sos')
-      this.#alarm = setInterval(() => this.speaker.play('sos'), 4_000)
-    } else if (open.length === 0 && this.#alarm) {
+    const call = this.sos.get()[0]
+    if (!call) this.desk.sos.set(null)
+    else if (this.desk.sos.get()?.id !== call.id) void this.desk.openSos(call.id)
+    this.alarmed()
+  }
+
+  /** Rings while a call for help or an alarm waits for somebody, and not a moment longer. */
+  alarmed(): void {
+    const help = this.sos.get().some(s => s.state === 'open')
+    const alarm = this.desk.alarms.list.get().some(a => a.state === 'new' && alarming(a))
+    if ((help || alarm) && !this.#alarm) {
+      const ring = (): void => this.speaker.play(this.sos.get().some(s => s.state === 'open') ? 'sos' : 'critical')
+      ring()
+      this.#alarm = setInterval(ring, 4_000)
+    } else if (!help && !alarm && this.#alarm) {
       clearInterval(this.#alarm)
       this.#alarm = null
     }
@@ -352,11 +411,20 @@ export class Wall {
     this.#showIncidents()
     scene.select(this.selected.get())
     scene.showSos(this.sos.get())
+    this.desk.redraw()
   }
 
+  /** On the map: what is open, and what was closed today as long as it is among the newest. */
   #showIncidents(): void {
+    const scene = this.scene.get()
+    if (!scene) return
     const off = this.silenced.get()
-    this.scene.get()?.showIncidents(this.incidents.get().filter(i => !off.includes(i.urgency)))
+    const now = this.socket.serverNow()
+    const shown: { incident: Incident; sla: SlaColour }[] = []
+    for (const incident of this.store.values())
+      if (!off.includes(incident.urgency) && !isOver(incident.state))
+        shown.push({ incident, sla: slaOf(incident, now).colour })
+    scene.showIncidents(shown)
   }
 
   #dropToasts(): void {

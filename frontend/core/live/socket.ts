@@ -64,6 +64,8 @@ export interface Listener {
   reset?(region: number, reason: string): void
   cells?(cells: { c: string; ring: [number, number][] }[]): void
   mode?(mode: 'points' | 'bins', res: number): void
+  /** Somebody's console drives this screen: nothing that is kept, nothing that is numbered. */
+  control?(message: Record<string, unknown>): void
   live?(): void
   /** 4401: sign in again. The socket has stopped. */
   signedOut?(): void
@@ -242,6 +244,9 @@ export class LiveSocket {
         break
       case 'mode':
         this.#listener.mode?.(message.mode as 'points' | 'bins', message.res as number)
+        break
+      case 'control':
+        this.#listener.control?.(message)
         break
       case 'live':
         this.#isLive = true
