@@ -25,6 +25,19 @@ func (Clock) Kind() string { return "clock" }
 // InsertOpts tries for days: a deadline rings once, however late.
 func (Clock) InsertOpts() river.InsertOpts { return river.InsertOpts{Priority: 2, MaxAttempts: 40} }
 
+// Recount moves the clocks that stood on days which a list of holidays has
+// decided meanwhile.
+type Recount struct {
+	Year    int   `json:"year"`
+	Version int32 `json:"version"`
+}
+
+// Kind names the job in the queue; it may not change while jobs are waiting.
+func (Recount) Kind() string { return "recount_clocks" }
+
+// InsertOpts lets it go on after a restart.
+func (Recount) InsertOpts() river.InsertOpts { return river.InsertOpts{Priority: 2, MaxAttempts: 40} }
+
 // Job is what is to be done, and when.
 type Job struct {
 	Args river.JobArgs

@@ -524,6 +524,9 @@ func (d *Desk) Wake(ctx context.Context, id uuid.UUID, state incident.State, sin
 		if f.inc.State != state || !f.inc.StateSince.Equal(since) {
 			return nil
 		}
+		if due := f.inc.StageDue; state == incident.Evaluating && due != nil && f.now.Before(*due) { // a holiday was announced meanwhile
+			return deadline.InsertAt(ctx, tx, deadline.Case{Incident: id, State: string(state), Since: since}, *due)
+		}
 		do := map[incident.State]incident.Action{incident.Suspended: incident.Resume, incident.Evaluating: incident.Evaluate, incident.Closed: incident.Archive}[state]
 		if do == "" {
 			return nil

@@ -431,3 +431,117 @@ func TestWhatHasMovedOnDoesNotRing(t *testing.T) {
 		t.Errorf("a clock that nobody knows: %v %v", later, err)
 	}
 }
+
+// A list that is announced moves the clocks that stood on its days, and no
+// other; the trace says from where to where.
+func TestAnAnnouncedListMovesWhatStoodOnItsDays(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	station := o.station()
+	o.at("2026-12-29 10:00")
+	sure := o.act(o.report(), station, incident.Accept, incident.Deed{Tier: 1})
+	o.want(sure, "a case that is due this year", "dispatch 12-29 12:00 / 12-30 17:00")
+	o.at("2026-12-31 10:00")
+	inc := o.act(o.report(), station, incident.Accept, incident.Deed{Tier: 1})
+	inc = o.act(inc, station, incident.Dispatch, incident.Deed{Lead: &incident.Target{Org: o.org[0]}})
+	inc = o.order(inc, station, incident.Sign, incident.Deed{})
+	o.want(inc, "one working day after New Year's Eve", "handle 01-01 17:00 / 01-01 17:00 provisional")
+	still := o.act(o.report(), station, incident.Accept, incident.Deed{Tier: 1})
+	still = o.act(still, station, incident.Dispatch, incident.Deed{Lead: &incident.Target{Org: o.org[0]}})
+	still = o.order(still, station, incident.Sign, incident.Deed{})
+	review := china(t, "2027-01-05 09:00")
+	still = o.act(still, commander(o.street, 0), incident.Suspend, incident.Deed{Reason: "等", ReviewAt: &review})
+
+	list := workday.List{Year: 2027, Status: workday.Published, Days: []workday.Holiday{
+		{Date: workday.Date(2027, 1, 1), Off: true, Name: "元旦"}, {Date: workday.Date(2027, 1, 2), Off: true, Name: "元旦"}, {Date: workday.Date(2027, 1, 3), Off: true, Name: "元旦"}}}
+	changed, running, err := o.desk.PreviewHolidays(t.Context(), list, []string{o.path[0]})
+	if err != nil || len(changed) != 2 || running != 4 || changed[0].CaseNo != inc.CaseNo || !changed[0].ToDue.Equal(china(t, "2027-01-04 17:00")) {
+		t.Fatalf("the preview: %v, of %d: %+v", err, running, changed)
+	}
+	if other, _, err := o.desk.PreviewHolidays(t.Context(), list, []string{o.path[1]}); err != nil || len(other) != 0 {
+		t.Errorf("another community is shown %v %v", other, err)
+	}
+	got, moved, err := o.desk.ImportHolidays(t.Context(), list, postgres.HolidayImport{Format: "json", ByName: "李指挥", SHA256: []byte{1}}, postgres.Audit{Actor: "li", Action: "holidays.imported"})
+	if err != nil || moved != 2 || got.Version != 1 {
+		t.Fatalf("%v: %d moved, version %d", err, moved, got.Version)
+	}
+	var group errgroup.Group
+	var cases atomic.Int64
+	for _, node := range []*desk.Desk{o.desk, o.another(), o.another()} { // after a restart, on several nodes
+		group.Go(func() error {
+			n, err := node.Recount(t.Context(), 2027)
+			cases.Add(int64(n))
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil || cases.Load() != 1 {
+		t.Fatalf("%d cases moved: %v", cases.Load(), err)
+	}
+	version := inc.Version
+	inc = o.read(inc)
+	o.want(inc, "afterwards", "handle 01-04 17:00 / 01-04 17:00")
+	o.want(o.read(sure), "what was sure", "dispatch 12-29 12:00 / 12-30 17:00")
+	if inc.Version != version {
+		t.Error("the move made a new version")
+	}
+	orders, err := postgres.OrdersOf(t.Context(), o.db.Pool, inc.ID)
+	if err != nil || len(orders) != 1 || orders[0].HandleDue == nil || !orders[0].HandleDue.Equal(*inc.StageDue) {
+		t.Errorf("the order: %v %+v", err, orders)
+	}
+	entries := o.journal(inc, "incident.due_moved")
+	if len(entries) != 1 || entries[0].Body.Deed.Reason != "2027 年放假安排公布，时限重算" || !strings.Contains(entries[0].Body.Deed.Note, "处置 2027-01-01 17:00 → 2027-01-04 17:00") {
+		t.Errorf("the record: %+v", entries)
+	}
+	clocks, err := postgres.ClocksOf(t.Context(), o.db.Pool, inc.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range clocks {
+		if c.EndedAt == nil && (c.Provisional || len(c.Moves) != 1 || !c.Moves[0].From.Equal(china(t, "2027-01-01 17:00")) || !c.Moves[0].To.Equal(china(t, "2027-01-04 17:00"))) {
+			t.Errorf("the trace of %s: %+v", c.Scope, c.Moves)
+		}
+	}
+	o.at("2027-01-01 17:00")
+	for _, j := range o.jobs(inc) {
+		if _, err := o.desk.RingClock(t.Context(), j.ID, j.Version, j.What); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(o.journal(inc, "incident.overdue")); n != 0 {
+		t.Errorf("%d rang on New Year's Day", n)
+	}
+	o.at("2027-01-04 17:00")
+	for _, j := range o.jobs(inc) {
+		if _, err := o.desk.RingClock(t.Context(), j.ID, j.Version, j.What); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(o.journal(inc, "incident.overdue")); n != 2 {
+		t.Errorf("%d rang on Monday, want the stage's and the whole's", n)
+	}
+	o.at("2027-01-05 09:00")
+	still = o.act(still, commander(o.street, 0), incident.Resume, incident.Deed{})
+	// suspended on 12-31 at 10:00 with 5.5 + 7 hours left, one of them a day that became a holiday: the time is the same
+	o.want(still, "what stood still goes on by the new list", "handle 01-06 16:00 / 01-06 16:00")
+	if _, moved, err := o.desk.ImportHolidays(t.Context(), list, postgres.HolidayImport{Format: "json", SHA256: []byte{1}}, postgres.Audit{Actor: "li", Action: "holidays.imported"}); err != nil || moved != 0 {
+		t.Errorf("again: %d moved, %v", moved, err)
+	}
+}
+
+// Many commands on one node while rules change on another: none of them goes
+// by rules that are older than its own transaction.
+func TestNoCommandGoesByOldRules(t *testing.T) {
+	t.Parallel()
+	o := newOffice(t)
+	o.at("2026-03-09 10:00")
+	for n := 1; n <= 12; n++ {
+		if _, err := o.db.Pool.Exec(t.Context(), `UPDATE sla_rule SET limit_n = $1 WHERE stage = 'accept' AND urgency = ''`, n); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			if inc := o.report(); inc.StageDue.Sub(o.now) != time.Duration(n)*time.Minute {
+				t.Fatalf("a limit of %d minutes: due %s after the report", n, inc.StageDue.Sub(o.now))
+			}
+		}
+	}
+}

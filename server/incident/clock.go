@@ -82,6 +82,12 @@ func (c *Countdown) set(d workday.Deadline) {
 func (c *Countdown) move(d workday.Deadline, why string, now time.Time) {
 	from := c.DueAt
 	c.set(d)
+	if c.WarnAt.After(now) { // it warns, and rings, at the new instants
+		c.WarnedAt = nil
+	}
+	if c.DueAt.After(now) {
+		c.RungAt = nil
+	}
 	to := c.DueAt
 	c.Moves = append(c.Moves, Move{At: now, From: from, To: &to, Why: why})
 }

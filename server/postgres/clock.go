@@ -237,3 +237,45 @@ func SOSAnswered(ctx context.Context, q Querier, id uuid.UUID) (bool, error) {
 	}
 	return ok, nil
 }
+
+const sqlOpenClocks = `
+SELECT i.case_no, i.title, i.kind, i.category, i.urgency, i.source, i.tier, i.rework_count, o.path, o.kind, COALESCE(w.path, o.path), COALESCE(w.kind, o.kind), ` + clockColumns + `
+FROM clock c JOIN incident i ON i.id = c.incident_id JOIN org o ON o.id = i.org_id LEFT JOIN org w ON w.id = i.owner_org
+WHERE c.ended_at IS NULL AND c.paused_at IS NULL AND ($1::text[] IS NULL OR o.path LIKE ANY ($1)) AND (c.provisional OR NOT $2) ORDER BY c.due_at, c.id`
+
+// OpenClocks returns the clocks that count down now, with what rules ask of
+// their cases: those of the scope (nil = all), or only the provisional ones.
+func OpenClocks(ctx context.Context, q Querier, scope []string, provisional bool) ([]incident.Open, error) {
+	var under []string
+	if scope != nil {
+		under = Under(scope)
+	}
+	rows, err := q.Query(ctx, sqlOpenClocks, under, provisional)
+	if err != nil {
+		return nil, fmt.Errorf("read the running clocks: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (o incident.Open, err error) {
+		i := &o.Case
+		err = scanClock(row, &o.Countdown, &i.CaseNo, &i.Title, &i.Kind, &i.Category, &i.Urgency, &i.Source, &i.Tier, &i.ReworkCount,
+			&o.On.OrgPath, &o.On.OrgKind, &o.On.OwnerPath, &o.On.OwnerKind)
+		i.ID = o.Incident
+		return o, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the running clocks: %w", err)
+	}
+	return list, nil
+}
+
+const sqlMoveOrderDues = `
+UPDATE dispatch_order SET sign_due = COALESCE($2, sign_due), handle_due = COALESCE($3, handle_due)
+WHERE incident_id = $1 AND mode <> 'inform' AND state IN ('pending', 'handling')`
+
+// MoveOrderDues writes on the open orders of a case until when they are to be
+// signed and handled, after its clocks moved by themselves.
+func MoveOrderDues(ctx context.Context, q Querier, id uuid.UUID, sign, handle *time.Time) error {
+	if _, err := q.Exec(ctx, sqlMoveOrderDues, id, sign, handle); err != nil {
+		return fmt.Errorf("move the limits of orders: %w", err)
+	}
+	return nil
+}

@@ -346,3 +346,18 @@ func seedHolidays(ctx context.Context, q Querier) error {
 	}
 	return nil
 }
+
+const sqlUncovered = `SELECT EXISTS (SELECT FROM org WHERE parent_id IS NULL AND valid_to IS NULL AND NOT path LIKE ANY ($1))`
+
+// CoversEverybody reports whether the scope reaches every organisation there
+// is: whoever changes what holds for everybody must answer for everybody.
+func CoversEverybody(ctx context.Context, q Querier, scope []string) (bool, error) {
+	if len(scope) == 0 {
+		return false, nil
+	}
+	var some bool
+	if err := q.QueryRow(ctx, sqlUncovered, Under(scope)).Scan(&some); err != nil {
+		return false, fmt.Errorf("see whom the scope reaches: %w", err)
+	}
+	return !some, nil
+}

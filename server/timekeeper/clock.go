@@ -2,6 +2,7 @@ package timekeeper
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -25,6 +26,24 @@ func (w *clockWorker) Work(ctx context.Context, job *river.Job[deadline.Clock]) 
 	later, err := w.desk.RingClock(ctx, job.Args.ID, job.Args.Version, job.Args.What)
 	if err == nil && !later.IsZero() { // this node's clock is behind the database's
 		return river.JobSnooze(max(time.Until(later), time.Second))
+	}
+	return err
+}
+
+// recountWorker moves clocks after a list of holidays came.
+type recountWorker struct {
+	river.WorkerDefaults[deadline.Recount]
+	desk *desk.Desk
+	log  *slog.Logger
+}
+
+// Timeout leaves room for a city's open cases.
+func (*recountWorker) Timeout(*river.Job[deadline.Recount]) time.Duration { return 30 * time.Minute }
+
+func (w *recountWorker) Work(ctx context.Context, job *river.Job[deadline.Recount]) error {
+	moved, err := w.desk.Recount(ctx, job.Args.Year)
+	if err == nil {
+		w.log.InfoContext(ctx, "deadlines moved with a list of holidays", "year", job.Args.Year, "cases", moved)
 	}
 	return err
 }

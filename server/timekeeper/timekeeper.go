@@ -52,6 +52,7 @@ func New(d Deps) (*Keeper, error) {
 	river.AddWorker(workers, &sosWorker{desk: d.Desk, called: d.Called})
 	river.AddWorker(workers, &caseWorker{desk: d.Desk})
 	river.AddWorker(workers, &clockWorker{desk: d.Desk})
+	river.AddWorker(workers, &recountWorker{desk: d.Desk, log: d.Log})
 	river.AddWorker(workers, &partitionWorker{db: d.DB, log: d.Log})
 	river.AddWorker(workers, &silenceWorker{close: d.CloseSessions, log: d.Log})
 	once := river.UniqueOpts{ByPeriod: time.Minute}

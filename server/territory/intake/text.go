@@ -35,6 +35,10 @@ func gbk(b []byte) string {
 	return string(s)
 }
 
+// UTF8 returns a file that somebody uploaded as UTF-8, whether it was that or
+// GBK, without a byte order mark.
+func UTF8(data []byte) []byte { return utf8Of(data) }
+
 // utf8Of returns a whole file as UTF-8, without a byte order mark.
 func utf8Of(data []byte) []byte {
 	if bom := []byte("\xef\xbb\xbf"); bytes.HasPrefix(data, bom) {
