@@ -68,6 +68,7 @@ type demoAccount struct{ post, login, name, password string }
 var roleNames = map[access.Role]string{
 	access.Operator: "指挥室值班员", access.Commander: "指挥长", access.Station: "村(社区)服务管理站", access.GridLeader: "网格长", access.GridWorker: "网格员",
 	access.GridGuide: "网格指导员", access.Inspector: "联合督查组", access.SysAdmin: "系统管理员", access.SecAdmin: "安全管理员", access.Auditor: "审计管理员",
+	access.DeptHead: "职能部门负责人", access.DeptClerk: "职能部门经办",
 }
 
 // seedAccounts adds the demo's accounts that are not there yet and returns them

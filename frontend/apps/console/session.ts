@@ -1,9 +1,14 @@
 // Who is signed in, for the whole console.
 import * as api from '@core/api/client'
 import type { Power, Session } from '@core/api/types'
-import { shallowRef } from 'vue'
+import { shallowRef, watch } from 'vue'
+import { tellTime } from './clock'
 
 export const session = shallowRef<Session | null>(null)
+// the deadlines are counted on the server's time
+watch(session, now => {
+  if (now) tellTime(now.server_time)
+})
 export const opened = shallowRef(false)
 /** The session ended while somebody was at work: the sign-in says so. */
 export const expired = shallowRef(false)

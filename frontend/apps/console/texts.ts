@@ -1,4 +1,11 @@
 import { texts } from '@core/i18n/t'
+import { zh as shared } from '@core/i18n/zh-CN'
+import { en as loopEn, zh as loopZh } from '@core/incident/words'
+import { tongue } from './texts/book'
+import { loop } from './texts/loop'
+import { rules } from './texts/rules'
+import { statistics } from './texts/statistics'
+import { watch } from './texts/watch'
 
 const zh = {
   title: '网格管理台',
@@ -648,11 +655,14 @@ const en: Record<keyof typeof zh, string> = {
   'org.partner': 'Partner',
 }
 
-export const t = texts(zh, en)
-export type ConsoleKey = keyof typeof zh
+const books = { ...loop, ...watch, ...rules, ...statistics }
+const whole = { ...loopZh, ...zh, ...tongue(books, 0) }
+
+export const t = texts(whole, { ...loopEn, ...en, ...tongue(books, 1) })
+export type ConsoleKey = keyof typeof whole
 
 /** The text of a code that comes from the server; a code from a newer server is shown as it is. */
 export function word(prefix: string, code: string): string {
   const key = `${prefix}.${code}`
-  return key in zh ? t(key as ConsoleKey) : code
+  return key in whole || key in shared ? t(key as ConsoleKey) : code
 }
