@@ -190,7 +190,7 @@ func (a *API) myOrderRoutes() {
 				if err != nil {
 					return nil, err
 				}
-				o.May = o.Choices(who.Principal, inc.OrgPath, inc.State)
+				o.May = o.Choices(who.Principal, inc)
 				out.Body.Orders = append(out.Body.Orders, myOrder{o, shown(who, inc)})
 			}
 			if in.State == "done" {
@@ -259,7 +259,7 @@ func (a *API) caseFile(ctx context.Context, who access.Session, d incidentDetail
 	for i := range body.Orders {
 		o := &body.Orders[i]
 		if who.Account != 0 {
-			o.May = o.Choices(who.Principal, inc.OrgPath, inc.State)
+			o.May = o.Choices(who.Principal, inc)
 		}
 		if masked {
 			o.WorkerName, o.IssuedName, o.SignedName = access.MaskName(o.WorkerName), access.MaskName(o.IssuedName), access.MaskName(o.SignedName)

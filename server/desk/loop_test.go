@@ -1,9 +1,11 @@
 package desk_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -394,11 +396,16 @@ func (o *office) anything(rng *rand.Rand, who string, inc incident.Incident) (er
 	}
 	review, place := o.now.Load().AddDate(0, 0, 3), centre[0]
 	deed.ReviewAt, deed.Point = &review, &place
-	if rng.IntN(2) == 0 {
-		orders, err := postgres.OrdersOf(o.t.Context(), o.db.Pool, inc.ID)
-		if err != nil {
-			o.t.Fatal(err)
+	orders, err := postgres.OrdersOf(o.t.Context(), o.db.Pool, inc.ID)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	if rng.IntN(3) > 0 { // mostly what the pages offer, so that cases get far
+		if err, done := o.offered(rng, inc, orders, deed); done {
+			return err, true
 		}
+	}
+	if rng.IntN(2) == 0 {
 		if len(orders) > 0 {
 			all := incident.OrderActions()
 			_, err := o.desk.ActOnOrder(o.t.Context(), o.cast[who], orders[rng.IntN(len(orders))].ID, 0, all[rng.IntN(len(all))], deed)
@@ -417,8 +424,52 @@ func (o *office) anything(rng *rand.Rand, who string, inc incident.Incident) (er
 	if rng.IntN(10) == 0 {
 		version--
 	}
-	_, err := o.desk.Act(o.t.Context(), o.cast[who], inc.ID, version, do, deed)
+	_, err = o.desk.Act(o.t.Context(), o.cast[who], inc.ID, version, do, deed)
 	return err, do != incident.Reopen
+}
+
+// offered does one of the things that somebody is offered now: it must never be
+// denied, because the buttons and the guard read one table.
+func (o *office) offered(rng *rand.Rand, inc incident.Incident, orders []dispatch.Order, deed incident.Deed) (error, bool) {
+	facts, err := postgres.ReadCaseFacts(o.t.Context(), o.db.Pool, inc.ID)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	type offer struct {
+		who   string
+		order *dispatch.Order
+		do    incident.Action
+	}
+	var offers []offer
+	for who, p := range o.cast {
+		for _, c := range inc.May(p, desk.FactsOf(orders, facts), *o.now.Load()) {
+			if c.Action != incident.ForceClose && c.Action != incident.Annul && c.Action != incident.Reject && c.Action != incident.Reopen || rng.IntN(30) == 0 {
+				offers = append(offers, offer{who, nil, c.Action})
+			}
+		}
+		for i := range orders {
+			for _, c := range orders[i].Choices(p, inc) {
+				offers = append(offers, offer{who, &orders[i], c.Action})
+			}
+		}
+	}
+	if len(offers) == 0 {
+		return nil, false
+	}
+	slices.SortFunc(offers, func(a, b offer) int { return cmp.Compare(fmt.Sprint(a.who, a.do), fmt.Sprint(b.who, b.do)) })
+	x := offers[rng.IntN(len(offers))]
+	if x.do == incident.Reopen {
+		return nil, false
+	}
+	if x.order != nil {
+		_, err = o.desk.ActOnOrder(o.t.Context(), o.cast[x.who], x.order.ID, 0, x.do, deed)
+	} else {
+		_, err = o.desk.Act(o.t.Context(), o.cast[x.who], inc.ID, inc.Version, x.do, deed)
+	}
+	if fault.Is(err, fault.Denied) && x.do != incident.Accept { // accepting at a tier above one's own is the deed's fault
+		o.t.Fatalf("%s was offered %s of a case that is %s, and denied it: %v", x.who, x.do, inc.State, err)
+	}
+	return err, true
 }
 
 // sound checks what must hold of a case at any time.

@@ -236,14 +236,14 @@ func (o Order) move(m move, deed incident.Deed, by access.Principal, now time.Ti
 	return o, nil
 }
 
-// Choices lists what p may do to the order now, while its case is in the state.
-func (o Order) Choices(p access.Principal, groundPath string, state incident.State) []incident.Choice {
+// Choices lists what p may do to the order now, as its case stands.
+func (o Order) Choices(p access.Principal, inc incident.Incident) []incident.Choice {
 	choices := []incident.Choice{}
 	for _, m := range course {
-		if m.By == follower || !slices.Contains(m.From, o.State) || !o.allowed(m, p, groundPath) {
+		if m.By == follower || !slices.Contains(m.From, o.State) || !o.allowed(m, p, inc.OrgPath) {
 			continue
 		}
-		if o.Mode == Lead && !incident.OrderMoves(m.Do, state) || state.Over() || state == incident.Suspended {
+		if o.Mode == Lead && (!incident.OrderMoves(m.Do, inc.State) || m.By == dispatcher && !inc.Directs(p)) || inc.State.Over() || inc.State == incident.Suspended {
 			continue
 		}
 		choices = append(choices, incident.Choice{Action: m.Do, Name: m.Do.Name()})

@@ -24,6 +24,9 @@ func (a *act) order(do Action) error {
 		a.own()
 		return a.needReason()
 	case Recall:
+		if a.inc.tier() > a.highest() {
+			return denied("%s事件不由您撤回", tierName(a.inc.tier()))
+		}
 		a.inc.LeadOrder = nil
 		a.own()
 		return a.needReason()
@@ -37,6 +40,9 @@ func (a *act) order(do Action) error {
 		a.inc.DispatchedAt = &a.now
 		return a.needReason()
 	case AddAssist:
+		if a.inc.tier() > a.highest() {
+			return denied("%s事件不由您派遣", tierName(a.inc.tier()))
+		}
 		if len(a.deed.Assist) == 0 {
 			return invalid("assist", "请选择协办单位")
 		}

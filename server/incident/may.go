@@ -47,6 +47,8 @@ func (inc Incident) wouldRefuse(do Action, a act) bool {
 	case ReportUp:
 		t := inc.tier()
 		return t >= 4 || !(a.has(AsCommander, AsOperator) || a.has(AsHead) && t == 3 || a.has(AsStation) && t == 2 || a.has(AsLeader) && t == 1)
+	case AddAssist:
+		return inc.tier() > a.highest()
 	case PushDown:
 		return inc.tier() <= 1 || inc.PushCount > 0 || inc.tier() > a.highest()
 	case RequestDelay:
@@ -65,4 +67,11 @@ func (inc Incident) wouldRefuse(do Action, a act) bool {
 		return inc.Supervise == ""
 	}
 	return false
+}
+
+// Directs reports whether p may give, recall and move orders of the case at its
+// tier: the station up to the second, an operator to the third, a commander all.
+func (inc Incident) Directs(p access.Principal) bool {
+	a := act{parts: inc.Capacities(p, Facts{})}
+	return a.has(AsStation, AsOperator, AsCommander) && inc.tier() <= a.highest()
 }
