@@ -23,9 +23,9 @@ import (
 	"github.com/gridward/gridward/server/postgres"
 )
 
-// office is 明湖街道 with everybody who has a part in a case, and a clock that
+// cityHall is 明湖街道 with everybody who has a part in a case, and a clock that
 // the test turns.
-type office struct {
+type cityHall struct {
 	*street
 	t    *testing.T
 	now  atomic.Pointer[time.Time]
@@ -33,9 +33,9 @@ type office struct {
 	cast map[string]access.Principal
 }
 
-func newOffice(t *testing.T) *office {
+func newCityHall(t *testing.T) *cityHall {
 	t.Helper()
-	o := &office{street: newStreet(t), t: t, cast: map[string]access.Principal{}}
+	o := &cityHall{street: newStreet(t), t: t, cast: map[string]access.Principal{}}
 	start := time.Date(2026, 11, 26, 2, 0, 0, 0, time.UTC) // Thursday, 10:00 in Shanghai
 	o.now.Store(&start)
 	photos, err := blob.Open(t.TempDir())
@@ -72,22 +72,22 @@ func newOffice(t *testing.T) *office {
 	return o
 }
 
-func (o *office) one(dest any, sql string, args ...any) {
+func (o *cityHall) one(dest any, sql string, args ...any) {
 	o.t.Helper()
 	if err := o.db.Pool.QueryRow(o.t.Context(), sql, args...).Scan(dest); err != nil {
 		o.t.Fatalf("%v: %s", err, sql)
 	}
 }
 
-func (o *office) deptPath(i int) string { return fmt.Sprintf("%d.%d.", o.region[0], o.dept[i]) }
+func (o *cityHall) deptPath(i int) string { return fmt.Sprintf("%d.%d.", o.region[0], o.dept[i]) }
 
-func (o *office) pass(d time.Duration) {
+func (o *cityHall) pass(d time.Duration) {
 	next := o.now.Load().Add(d)
 	o.now.Store(&next)
 }
 
 // report files a case of the community by its worker.
-func (o *office) report() incident.Incident {
+func (o *cityHall) report() incident.Incident {
 	o.t.Helper()
 	d := draft(0)
 	d.Source = "hotline"
@@ -99,7 +99,7 @@ func (o *office) report() incident.Incident {
 }
 
 // act does something to the case as it stands and fails the test when it is refused.
-func (o *office) act(who string, inc incident.Incident, do incident.Action, deed incident.Deed) incident.Incident {
+func (o *cityHall) act(who string, inc incident.Incident, do incident.Action, deed incident.Deed) incident.Incident {
 	o.t.Helper()
 	next, err := o.desk.Act(o.t.Context(), o.cast[who], inc.ID, inc.Version, do, deed)
 	if err != nil {
@@ -108,7 +108,7 @@ func (o *office) act(who string, inc incident.Incident, do incident.Action, deed
 	return next
 }
 
-func (o *office) fresh(id uuid.UUID) incident.Incident {
+func (o *cityHall) fresh(id uuid.UUID) incident.Incident {
 	o.t.Helper()
 	inc, err := postgres.IncidentByID(o.t.Context(), o.db.Pool, id)
 	if err != nil {
@@ -118,7 +118,7 @@ func (o *office) fresh(id uuid.UUID) incident.Incident {
 }
 
 // order returns the newest order of the mode.
-func (o *office) order(id uuid.UUID, mode string) dispatch.Order {
+func (o *cityHall) order(id uuid.UUID, mode string) dispatch.Order {
 	o.t.Helper()
 	list, err := postgres.OrdersOf(o.t.Context(), o.db.Pool, id)
 	if err != nil {
@@ -133,7 +133,7 @@ func (o *office) order(id uuid.UUID, mode string) dispatch.Order {
 	return dispatch.Order{}
 }
 
-func (o *office) move(who string, order dispatch.Order, do incident.Action, deed incident.Deed) dispatch.Order {
+func (o *cityHall) move(who string, order dispatch.Order, do incident.Action, deed incident.Deed) dispatch.Order {
 	o.t.Helper()
 	next, err := o.desk.ActOnOrder(o.t.Context(), o.cast[who], order.ID, 0, do, deed)
 	if err != nil {
@@ -143,7 +143,7 @@ func (o *office) move(who string, order dispatch.Order, do incident.Action, deed
 }
 
 // chain verifies the journal of the region from its first entry.
-func (o *office) chain() int64 {
+func (o *cityHall) chain() int64 {
 	o.t.Helper()
 	var seq int64
 	var prev [32]byte
@@ -168,7 +168,7 @@ func (o *office) chain() int64 {
 // told what happened, and there is one order.
 func TestTwoOperatorsRace(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newCityHall(t)
 	for range 8 {
 		inc := o.act("operator", o.report(), incident.Accept, incident.Deed{Tier: 3})
 		var won atomic.Int32
@@ -205,7 +205,7 @@ func TestTwoOperatorsRace(t *testing.T) {
 // The way of a case through everything that can happen to it.
 func TestTheWholeLifeOnTheDesk(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newCityHall(t)
 	inc := o.report()
 	inc = o.act("operator", inc, incident.RequestVerify, incident.Deed{Worker: o.worker[0]})
 	inc = o.act("worker", inc, incident.VerifyResult, incident.Deed{Result: "pass", Text: "属实"})
@@ -315,7 +315,7 @@ func TestTheWholeLifeOnTheDesk(t *testing.T) {
 	o.chain()
 }
 
-func (o *office) assists(id uuid.UUID) []dispatch.Order {
+func (o *cityHall) assists(id uuid.UUID) []dispatch.Order {
 	list, err := postgres.OrdersOf(o.t.Context(), o.db.Pool, id)
 	if err != nil {
 		o.t.Fatal(err)
@@ -335,7 +335,7 @@ func (o *office) assists(id uuid.UUID) []dispatch.Order {
 // a feedback or a forced close.
 func TestNoSequenceOfActionsBreaksTheLoop(t *testing.T) {
 	t.Parallel()
-	o := newOffice(t)
+	o := newCityHall(t)
 	seed := uint64(time.Now().UnixNano())
 	rng := rand.New(rand.NewPCG(seed, 1))
 	t.Logf("seed %d", seed)
@@ -381,7 +381,7 @@ func TestNoSequenceOfActionsBreaksTheLoop(t *testing.T) {
 }
 
 // anything does one thing at random and says whether it was done to the case itself.
-func (o *office) anything(rng *rand.Rand, who string, inc incident.Incident) (error, bool) {
+func (o *cityHall) anything(rng *rand.Rand, who string, inc incident.Incident) (error, bool) {
 	deed := incident.Deed{Reason: "理由", Text: "情况", Result: []string{"solved", "cannot", "pass"}[rng.IntN(3)], Grade: int16(rng.IntN(6)), Days: 1, Approve: rng.IntN(2) == 0,
 		Code: []string{"not_my_duty", "not_ours", "duplicate"}[rng.IntN(3)], Level: []string{"", "yellow", "red"}[rng.IntN(3)], Reply: "回复", Urgency: incident.Urgent,
 		Tier: int16(rng.IntN(5)), Lead: &incident.Target{Org: []int64{o.dept[0], o.dept[1], o.org[0]}[rng.IntN(3)]}}
@@ -430,7 +430,7 @@ func (o *office) anything(rng *rand.Rand, who string, inc incident.Incident) (er
 
 // offered does one of the things that somebody is offered now: it must never be
 // denied, because the buttons and the guard read one table.
-func (o *office) offered(rng *rand.Rand, inc incident.Incident, orders []dispatch.Order, deed incident.Deed) (error, bool) {
+func (o *cityHall) offered(rng *rand.Rand, inc incident.Incident, orders []dispatch.Order, deed incident.Deed) (error, bool) {
 	facts, err := postgres.ReadCaseFacts(o.t.Context(), o.db.Pool, inc.ID)
 	if err != nil {
 		o.t.Fatal(err)
@@ -473,7 +473,7 @@ func (o *office) offered(rng *rand.Rand, inc incident.Incident, orders []dispatc
 }
 
 // sound checks what must hold of a case at any time.
-func (o *office) sound(inc incident.Incident) {
+func (o *cityHall) sound(inc incident.Incident) {
 	o.t.Helper()
 	orders, err := postgres.OrdersOf(o.t.Context(), o.db.Pool, inc.ID)
 	if err != nil {
