@@ -1,6 +1,7 @@
 package courier
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -57,7 +58,8 @@ func inScope(c postgres.Channel, e journal.Entry) bool {
 // wantedBy reports whether the channel is told of the entry.
 func (f facts) wantedBy(c postgres.Channel, e journal.Entry) bool {
 	switch {
-	case !f.readable, !inScope(c, e), e.At.Before(c.Since), !slices.ContainsFunc(c.Events, func(pattern string) bool { return matches(pattern, e.Kind) }):
+	case !f.readable, !inScope(c, e), strings.HasPrefix(e.Kind, "watch."), strings.HasPrefix(e.Kind, "video."), // the room's own log, and who looked at what, stay in the house
+		e.At.Before(c.Since), !slices.ContainsFunc(c.Events, func(pattern string) bool { return matches(pattern, e.Kind) }):
 		return false
 	case f.Sensitivity == "high" && !c.People, f.Drill && !c.Drills:
 		return false
@@ -92,11 +94,12 @@ func trialLetter(c postgres.Channel, claim postgres.Claim, ack string) letter {
 		Title: title, Text: "这是一条测试消息，收到说明通道可用，不需要处理。\n发送时间：" + local(claim.CreatedAt)}
 }
 
-// organisations are the names in a body that are no person's.
-var organisations = []string{"org_name", "grid_name", "owner_name", "region_name", "category_name", "kind_name"}
+// things are the names in a body that are no person's. A field that ends in
+// _name and is not here is taken for one: rather a place hidden than a person shown.
+var things = []string{"org_name", "grid_name", "owner_name", "region_name", "category_name", "kind_name", "device_name", "camera_name", "level_name", "state_name", "code_name"}
 
-// hidden are the fields by which a person could be found.
-var hidden = []string{"phone", "caller", "actor", "by", "client_id", "contact", "first_account", "signed_by", "login"}
+// hidden are the fields by which a person could be found, and what devices said word for word.
+var hidden = []string{"phone", "caller", "actor", "by", "client_id", "contact", "account", "first_account", "raised_by", "signed_by", "acked_by", "ended_by", "login", "raw"}
 
 // masked is an entry's body for those who may not see people: first by the
 // rule of its kind, then every name, telephone and number that is left.
@@ -106,39 +109,45 @@ func masked(e journal.Entry) json.RawMessage {
 	if json.Unmarshal(e.Body, &body) != nil {
 		return json.RawMessage("{}")
 	}
-	out, err := json.Marshal(mask("", body))
+	out, err := json.Marshal(mask("", false, body))
 	if err != nil {
 		return json.RawMessage("{}")
 	}
 	return out
 }
 
-func mask(field string, v any) any {
+// mask hides people in a value; thing says that the object it stands in is no person.
+func mask(field string, thing bool, v any) any {
 	switch v := v.(type) {
 	case string:
-		if person(field) && !strings.HasSuffix(v, "师傅") {
+		if person(field, thing) && !strings.HasSuffix(v, "师傅") {
 			return access.MaskName(v)
 		}
 		return access.MaskText(v)
 	case []any:
 		for i := range v {
-			v[i] = mask(field, v[i])
+			v[i] = mask(field, thing, v[i])
 		}
 	case map[string]any:
+		_, worker := v["worker"]
+		_, org := v["org"]
+		_, orgName := v["org_name"]
+		_, device := v["ident"]
+		thing = device || org && !orgName && !worker // a department among others, an alarm device
 		for name, inner := range v {
 			if slices.Contains(hidden, name) || strings.HasPrefix(name, "reporter_") || strings.HasPrefix(name, "caller_") || strings.HasSuffix(name, "_phone") || strings.HasSuffix(name, "_account") {
 				delete(v, name)
 				continue
 			}
-			v[name] = mask(name, inner)
+			v[name] = mask(name, thing, inner)
 		}
 	}
 	return v
 }
 
 // person reports whether a field of this name holds a person's name.
-func person(field string) bool {
-	return (field == "name" || strings.HasSuffix(field, "_name")) && !slices.Contains(organisations, field)
+func person(field string, thing bool) bool {
+	return field == "name" && !thing || strings.HasSuffix(field, "_name") && !slices.Contains(things, field)
 }
 
 // events are the words for what happened, as a message's title says it.
@@ -151,9 +160,10 @@ var events = map[string]string{
 	"incident.checked": "核查通过", "incident.reworked": "核查不通过，返工", "incident.evaluated": "已评价并结案", "incident.force_closed": "强制结案", "incident.closed": "已结案", "incident.archived": "已归档",
 	"incident.reopened": "重新立案", "incident.voided": "已作废", "incident.urged": "催办", "incident.supervised": "督办", "incident.supervision_replied": "督办已回复",
 	KindTrial: "通道测试", "incident.changed": "信息已更正", "incident.due_soon": "即将到期", "incident.overdue": "已逾期",
-	"sos.opened": "一键求助", "sos.acked": "求助已接警", "sos.closed": "求助已解除",
-	"whistle.raised": "吹哨", "whistle.confirmed": "指挥室已确认吹哨", "whistle.responded": "已响应吹哨", "whistle.checked_in": "已到场报到", "whistle.replied": "吹哨已反馈", "whistle.rated": "吹哨已评价", "whistle.closed": "已销哨", "whistle.refused": "吹哨未通过",
-	"alarm.raised": "设备报警", "alarm.acked": "报警已接警", "alarm.resolved": "报警已处置", "alarm.false": "报警为误报",
+	"sos.opened": "一键求助", "sos.unacked": "求助无人接警", "sos.acked": "求助已接警", "sos.closed": "求助已解除",
+	"whistle.raised": "吹哨", "whistle.confirmed": "指挥室已确认吹哨", "whistle.responded": "已响应吹哨", "whistle.checked_in": "已到场报到", "whistle.worked": "吹哨处置中", "whistle.replied": "吹哨已反馈", "whistle.rated": "吹哨已评价", "whistle.closed": "已销哨", "whistle.refused": "吹哨未通过",
+	"alarm.raised": "设备报警", "alarm.repeated": "设备重复报警", "alarm.acked": "报警已接警", "alarm.verifying": "报警复核中", "alarm.dispatched": "报警已转事件", "alarm.resolved": "报警已处置", "alarm.false": "报警为误报",
+	"alarm.test": "报警为测试", "alarm.armed": "设备已布防", "alarm.disarmed": "设备已撤防", "alarm.bypassed": "设备已旁路",
 	"command.sent": "新指令", "command.acked": "指令已签收", "notice.posted": "通知公告", "duty.started": "上岗", "duty.ended": "离岗", "territory.changed": "网格已更新",
 }
 
@@ -171,9 +181,20 @@ func words(c postgres.Channel, e journal.Entry, body json.RawMessage) (title, te
 	}
 	var about struct {
 		incident.Incident
-		Name string `json:"name"`
-		Note string `json:"note"`
-		Text string `json:"text"`
+		Name       string     `json:"name"`
+		Note       string     `json:"note"`
+		Text       string     `json:"text"`
+		Reason     string     `json:"reason"`
+		No         string     `json:"no"`             // of a whistle
+		CaseTitle  string     `json:"incident_title"` // of a whistle's case
+		KindName   string     `json:"kind_name"`
+		Device     string     `json:"device_name"`
+		Place      string     `json:"place"`
+		RespondDue *time.Time `json:"respond_due"`
+		AckDue     *time.Time `json:"ack_due"`
+		Need       []struct {
+			Name string `json:"name"`
+		} `json:"need"`
 		Deed *struct {
 			Reason string `json:"reason"`
 			Note   string `json:"note"`
@@ -196,15 +217,18 @@ func words(c postgres.Channel, e journal.Entry, body json.RawMessage) (title, te
 		head = about.CaseNo + " " + what
 	}
 	title = fmt.Sprintf("【%s】%s", c.OrgName, head)
-	if about.Title != "" {
-		title += "：" + about.Title
+	if subject := cmp.Or(about.Title, about.CaseTitle, about.Device); subject != "" {
+		title += "：" + subject
 	}
 	if about.Drill {
 		title = "【演练】" + title
 	}
 	line("事件", about.Title)
 	line("案号", about.CaseNo)
-	line("人员", about.Name)
+	line("吹哨", strings.TrimSpace(about.No+" "+about.KindName))
+	line("设备", about.Device)
+	line("位置", about.Place)
+	line("名称", about.Name)
 	line("紧急程度", urgencyWords[string(about.Urgency)])
 	if about.Tier != nil && int(*about.Tier) < len(tierWords) && *about.Tier > 0 {
 		line("处置层级", tierWords[*about.Tier])
@@ -212,6 +236,13 @@ func words(c postgres.Channel, e journal.Entry, body json.RawMessage) (title, te
 	line("地点", about.Address)
 	line("所属", strings.TrimSpace(about.OrgName+" "+about.GridName))
 	line("当前责任单位", about.OwnerName)
+	called := make([]string, len(about.Need))
+	for i, n := range about.Need {
+		called[i] = n.Name
+	}
+	line("被吹哨单位", strings.Join(called, "、"))
+	due("响应期限", about.RespondDue)
+	due("签收期限", about.AckDue)
 	if about.Open {
 		due("环节期限", about.StageDue)
 		due("办结期限", about.CaseDue)
@@ -219,6 +250,7 @@ func words(c postgres.Channel, e journal.Entry, body json.RawMessage) (title, te
 	if about.Deed != nil {
 		line("说明", strings.TrimSpace(about.Deed.Reason+" "+about.Deed.Note))
 	}
+	line("事由", about.Reason)
 	line("内容", about.Text)
 	line("备注", about.Note)
 	line("时间", local(e.At))
