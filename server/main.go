@@ -42,7 +42,7 @@ type command struct {
 var commands = []command{
 	{"serve", "run the command centre", serveMain},
 	{"demo", "run it with the demo street and simulated workers", demoMain},
-	{"simulate", "send simulated workers to a running centre, for load", simulateMain},
+	{"simulate", "send simulated workers to a running centre, for load; simulate cases fills a database with cases", simulateMain},
 	{"replay", "send recorded tracks (.gpx, .plt, .csv) to a running centre", replayMain},
 	{"import", "import organisations, grids, workers, shifts or a base map", importMain},
 	{"device", "add, rotate or revoke a device's credential", deviceMain},

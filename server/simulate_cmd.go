@@ -34,6 +34,10 @@ type simulation struct {
 }
 
 func simulateMain(ctx context.Context, p process) error {
+	if len(p.args) > 0 && p.args[0] == "cases" {
+		p.args = p.args[1:]
+		return casesMain(ctx, p)
+	}
 	var s simulation
 	fs := flag.NewFlagSet("simulate", flag.ContinueOnError)
 	fs.SetOutput(p.errOut)

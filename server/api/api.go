@@ -13,6 +13,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -90,8 +91,8 @@ func New(mux *http.ServeMux, d Deps) *API {
 	config.CreateHooks = nil // no $schema links in answers
 	config.AllowAdditionalPropertiesByDefault = true
 	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
-	config.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat, "text/csv": csvFormat}
-	config.Transformers = []huma.Transformer{translateErrors}
+	config.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat, "text/csv": csvFormat, xlsxType: xlsxFormat}
+	config.Transformers = []huma.Transformer{translateErrors, signExport(d.Clock)}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		"session": {Type: "apiKey", In: "cookie", Name: "__Host-gridward", Description: "Opened by POST /api/v1/session; over plain HTTP on a loopback the cookie is called gridward."},
 	}
@@ -106,6 +107,8 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.trackRoutes()
 	a.incidentRoutes()
 	a.loopRoutes()
+	a.listRoutes()
+	a.statisticRoutes()
 	a.attachmentRoutes(mux)
 	a.journalRoutes()
 	a.searchRoutes()
@@ -212,8 +215,11 @@ type requestKey struct{}
 // carryRequest lets the few handlers that need the raw request (sign-in) find it.
 func carryRequest(ctx huma.Context, next func(huma.Context)) {
 	r, _ := humago.Unwrap(ctx)
-	if ctx.Query("format") == "csv" {
+	switch {
+	case ctx.Query("format") == "csv":
 		r.Header.Set("Accept", "text/csv")
+	case ctx.Query("format") == "xlsx", strings.HasSuffix(r.URL.Path, ".xlsx"):
+		r.Header.Set("Accept", xlsxType)
 	}
 	next(huma.WithValue(ctx, requestKey{}, r))
 }

@@ -272,7 +272,7 @@ func (a *API) deliveryRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if in.csv() {
+		if in.export() {
 			if err := a.audit(ctx, a.DB.Pool, who, "deliveries.exported", "", map[string]any{"rows": len(list)}); err != nil {
 				return nil, err
 			}

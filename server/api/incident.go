@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/google/uuid"
@@ -15,41 +14,6 @@ import (
 	"github.com/gridward/gridward/server/journal"
 	"github.com/gridward/gridward/server/postgres"
 )
-
-type incidentList struct {
-	Incidents []incident.Incident `json:"incidents"`
-	Next      string              `json:"next,omitempty"`
-	Total     int64               `json:"total"`
-}
-
-func (l incidentList) table() ([]string, [][]string) {
-	rows := make([][]string, len(l.Incidents))
-	for i, n := range l.Incidents {
-		lon, lat := "", ""
-		if n.Point != nil {
-			lon, lat = strconv.FormatFloat(n.Point[0], 'f', 6, 64), strconv.FormatFloat(n.Point[1], 'f', 6, 64)
-		}
-		rows[i] = []string{n.CaseNo, localTime(n.ReportedAt), n.Title, n.Category, string(n.Urgency), string(n.State), incident.Sources()[n.Source], n.OrgName, n.GridName, n.Address, lon, lat, n.ReporterName, n.Description}
-	}
-	return []string{"案号", "上报时间", "标题", "类别", "紧急程度", "状态", "来源", "社区(村)", "网格", "地址", "经度", "纬度", "上报人", "描述"}, rows
-}
-
-type incidentQuery struct {
-	Paging
-	State    string    `query:"state"`
-	Urgency  string    `query:"urgency" enum:"critical,urgent,normal,notice,"`
-	Category string    `query:"category"`
-	Org      int64     `query:"org"`
-	Grid     int64     `query:"grid"`
-	From     time.Time `query:"from"`
-	To       time.Time `query:"to"`
-	Q        string    `query:"q" maxLength:"60"`
-}
-
-type incidentCursor struct {
-	At time.Time
-	ID uuid.UUID
-}
 
 type incidentReply struct {
 	Status int
@@ -72,43 +36,6 @@ func shown(who access.Session, inc incident.Incident) incident.Incident {
 }
 
 func (a *API) incidentRoutes() {
-	route(a, http.MethodGet, "/incidents", "List incidents, newest first", power(access.SeeMap), func(ctx context.Context, who access.Session, in *incidentQuery) (*struct {
-		ListHead
-		Body incidentList
-	}, error) {
-		f := postgres.IncidentFilter{
-			Scope: who.Scope(access.SeeMap), Mine: who.Account, State: in.State, Urgency: in.Urgency, Category: in.Category,
-			Org: some(in.Org), Grid: some(in.Grid), From: instant(in.From), To: instant(in.To), Query: in.Q, Limit: in.rows(),
-		}
-		var at incidentCursor
-		if ok, err := in.read(&at); err != nil {
-			return nil, err
-		} else if ok {
-			f.BeforeAt, f.BeforeID = &at.At, &at.ID
-		}
-		list, err := postgres.ListIncidents(ctx, a.DB.Pool, f)
-		if err != nil {
-			return nil, err
-		}
-		total, err := postgres.CountIncidents(ctx, a.DB.Pool, f)
-		if err != nil {
-			return nil, err
-		}
-		if in.csv() {
-			if err := a.audit(ctx, a.DB.Pool, who, "incidents.exported", "", map[string]any{"rows": len(list)}); err != nil {
-				return nil, err
-			}
-		}
-		list, next := cut(in.Paging, list, func(i incident.Incident) any { return incidentCursor{i.ReportedAt, i.ID} })
-		for i := range list {
-			list[i] = shown(who, list[i])
-		}
-		return &struct {
-			ListHead
-			Body incidentList
-		}{head(in.Paging, "incidents", a.Clock()), incidentList{list, next, total}}, nil
-	})
-
 	route(a, http.MethodPost, "/incidents", "Report an incident; the same client_id again answers 200 with the same incident", power(access.Report),
 		func(ctx context.Context, who access.Session, in *struct {
 			Body struct {

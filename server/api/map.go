@@ -221,13 +221,13 @@ func (a *API) gridDetail(ctx context.Context, who access.Session, id int64) (d g
 			d.Complete.Worker = true
 		}
 	}
-	list, err := postgres.ListIncidents(ctx, a.DB.Pool, postgres.IncidentFilter{Scope: scope, Grid: &id, Limit: 20})
+	found, err := postgres.ListIncidents(ctx, a.DB.Pool, postgres.IncidentFilter{Scope: scope, Grid: &id, Now: now, Limit: 20}, false)
 	if err != nil {
 		return d, err
 	}
-	d.Incidents = make([]incident.Incident, len(list))
-	for i := range list {
-		d.Incidents[i] = shown(who, list[i])
+	d.Incidents = make([]incident.Incident, len(found.Incidents))
+	for i := range d.Incidents {
+		d.Incidents[i] = shown(who, found.Incidents[i])
 	}
 	return d, nil
 }

@@ -90,6 +90,7 @@ var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).loopProbes,
 	(*world).courierProbes,
 	(*world).intakeProbes,
+	(*world).statisticProbes,
 }
 
 // may is the table of who may do what, written down a second time on purpose:

@@ -5,10 +5,10 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/incident"
@@ -18,23 +18,27 @@ import (
 type Paging struct {
 	Cursor string `query:"cursor" maxLength:"200" doc:"next of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
-	Format string `query:"format" enum:"json,csv" default:"json" doc:"csv: UTF-8 with BOM, up to 5000 rows, no paging"`
+	Format string `query:"format" enum:"json,csv,xlsx" default:"json" doc:"csv (UTF-8 with BOM) or xlsx: up to 5000 rows, no paging"`
 }
 
 // rows is how many the database is asked for: one more than shown, to know
 // whether there is a next page.
 func (p Paging) rows() int {
-	if p.csv() {
-		return 5000
+	if p.export() {
+		return exportRows
 	}
 	return max(1, p.Limit) + 1
 }
 
-func (p Paging) csv() bool { return p.Format == "csv" }
+// exportRows is how many rows an export has at most.
+const exportRows = 5000
+
+// export reports whether the list leaves the house as a file.
+func (p Paging) export() bool { return p.Format == "csv" || p.Format == "xlsx" }
 
 // cut splits a page off list: what is shown, and the cursor of the next page.
 func cut[T any](p Paging, list []T, cursor func(T) any) ([]T, string) {
-	if p.csv() || len(list) <= p.Limit {
+	if p.export() || len(list) <= p.Limit {
 		return list, ""
 	}
 	list = list[:p.Limit]
@@ -63,10 +67,10 @@ type ListHead struct {
 }
 
 func head(p Paging, name string, now time.Time) ListHead {
-	if !p.csv() {
+	if !p.export() {
 		return ListHead{}
 	}
-	return ListHead{Disposition: `attachment; filename="gridward-` + name + `-` + now.In(incident.BusinessZone()).Format("20060102-1504") + `.csv"`}
+	return ListHead{Disposition: `attachment; filename="gridward-` + name + `-` + now.In(incident.BusinessZone()).Format("20060102-1504") + `.` + p.Format + `"`}
 }
 
 // table is a body that can be exported.
@@ -93,9 +97,7 @@ var csvFormat = huma.Format{
 		}
 		for _, row := range rows {
 			for i, cell := range row {
-				if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-					row[i] = "'" + cell
-				}
+				row[i] = disarm(cell)
 			}
 			if err := out.Write(row); err != nil {
 				return err
@@ -112,4 +114,10 @@ func localTime(t time.Time) string {
 		return ""
 	}
 	return t.In(incident.BusinessZone()).Format("2006-01-02 15:04:05")
+}
+
+// incidentCursor is where a page ended in a list of what happened at instants.
+type incidentCursor struct {
+	At time.Time
+	ID uuid.UUID
 }

@@ -101,7 +101,7 @@ func (a *API) watchLogRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if in.csv() {
+		if in.export() {
 			if err := a.audit(ctx, a.DB.Pool, who, "watch_log.exported", "", map[string]any{"rows": len(list)}); err != nil {
 				return nil, err
 			}

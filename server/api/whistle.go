@@ -104,7 +104,7 @@ func (a *API) whistleRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if in.csv() {
+		if in.export() {
 			if err := a.audit(ctx, a.DB.Pool, who, "whistles.exported", "", map[string]any{"rows": len(list)}); err != nil {
 				return nil, err
 			}

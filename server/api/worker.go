@@ -175,7 +175,7 @@ func (a *API) workerRoutes() {
 				list = append(list, b)
 			}
 		}
-		if in.csv() {
+		if in.export() {
 			if err := a.audit(ctx, a.DB.Pool, who, "workers.exported", "", map[string]any{"rows": len(list)}); err != nil {
 				return nil, err
 			}

@@ -132,54 +132,6 @@ func collectIncidents(ctx context.Context, q Querier, sql string, args ...any) (
 	return list, nil
 }
 
-// IncidentFilter narrows the list of incidents.
-type IncidentFilter struct {
-	Scope    []string // organisations whose cases are seen…
-	Mine     int64    // …besides those this account reported itself
-	State    string
-	Urgency  string
-	Category string
-	Org      *int64
-	Grid     *int64
-	From, To *time.Time
-	Query    string // title, address or case number
-	BeforeAt *time.Time
-	BeforeID *uuid.UUID // cursor: after this instant and id, newest first
-	Limit    int
-}
-
-const incidentWhere = `
-WHERE (s.org_path LIKE ANY ($1) OR s.reporter_account = NULLIF($2::bigint, 0)
-    OR EXISTS (SELECT FROM incident_party p JOIN org po ON po.id = p.org_id WHERE p.incident_id = s.id AND po.path LIKE ANY ($1)))
-  AND ($3 = '' OR s.state = $3) AND ($4 = '' OR s.urgency = $4) AND ($5 = '' OR s.category = $5 OR s.category LIKE $5 || '-%')
-  AND ($6::bigint IS NULL OR s.org_path LIKE (SELECT path FROM org WHERE id = $6) || '%') AND ($7::bigint IS NULL OR s.grid_id = $7)
-  AND ($8::timestamptz IS NULL OR s.reported_at >= $8) AND ($9::timestamptz IS NULL OR s.reported_at < $9)
-  AND ($10 = '' OR s.title ILIKE '%' || $10 || '%' OR s.address ILIKE '%' || $10 || '%' OR s.case_no ILIKE '%' || $10 || '%')`
-
-const sqlListIncidents = `SELECT s.* FROM incident_shown s` + incidentWhere + `
-  AND ($11::timestamptz IS NULL OR (s.reported_at, s.id) < ($11, $12::uuid))
-ORDER BY s.reported_at DESC, s.id DESC LIMIT $13`
-
-const sqlCountIncidents = `SELECT count(*) FROM incident_shown s` + incidentWhere
-
-// ListIncidents returns a page of incidents, newest first.
-func ListIncidents(ctx context.Context, q Querier, f IncidentFilter) ([]incident.Incident, error) {
-	return collectIncidents(ctx, q, sqlListIncidents, append(f.args(), f.BeforeAt, f.BeforeID, f.Limit)...)
-}
-
-// CountIncidents returns how many incidents the filter holds over all pages.
-func CountIncidents(ctx context.Context, q Querier, f IncidentFilter) (int64, error) {
-	var n int64
-	if err := q.QueryRow(ctx, sqlCountIncidents, f.args()...).Scan(&n); err != nil {
-		return 0, fmt.Errorf("count incidents: %w", err)
-	}
-	return n, nil
-}
-
-func (f IncidentFilter) args() []any {
-	return []any{Under(f.Scope), f.Mine, f.State, f.Urgency, f.Category, f.Org, f.Grid, f.From, f.To, likeText(f.Query)}
-}
-
 // likeText escapes what a person typed for use inside LIKE.
 func likeText(s string) string {
 	out := make([]rune, 0, len(s))

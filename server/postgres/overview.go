@@ -59,12 +59,14 @@ type CaseCount struct {
 	N        int
 }
 
+// Of a case reported before today only urgency and ground are asked.
 const sqlCaseCounts = `
-SELECT o.path AS org_path, o.id AS org, COALESCE(i.grid_id, 0) AS grid, i.urgency, i.category,
-  CASE WHEN i.reported_at >= $1 THEN LEAST(23, floor(extract(epoch FROM i.reported_at - $1) / 3600))::integer ELSE -1 END AS hour,
-  i.state NOT IN ('closed', 'archived', 'rejected', 'void', 'merged') AS open, count(*)::integer AS n
-FROM incident i JOIN org o ON o.id = i.org_id
-WHERE (i.reported_at >= $1 OR i.state NOT IN ('closed', 'archived', 'rejected', 'void', 'merged')) AND NOT i.drill
+SELECT o.path AS org_path, o.id AS org, COALESCE(i.grid_id, 0) AS grid, i.urgency, CASE WHEN i.reported_at >= $1 THEN i.category ELSE '' END AS category,
+  CASE WHEN i.reported_at >= $1 THEN LEAST(23, floor(date_part('epoch', i.reported_at - $1) / 3600))::integer ELSE -1 END AS hour, i.open, count(*)::integer AS n
+FROM (
+  SELECT org_id, grid_id, urgency, category, reported_at, open FROM incident WHERE open AND NOT drill
+  UNION ALL
+  SELECT org_id, grid_id, urgency, category, reported_at, open FROM incident WHERE NOT open AND NOT drill AND reported_at >= $1) i JOIN org o ON o.id = i.org_id
 GROUP BY 1, 2, 3, 4, 5, 6, 7`
 
 // CaseCounts counts today's incidents and those still open, drills apart, over
