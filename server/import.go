@@ -29,6 +29,8 @@ KIND and what the file may be:
   workers  people and vehicles: CSV or JSON with code, name, role, org_code, phone, grids (工号, 姓名, 角色, 机构编码, 电话, 网格编码)
   shifts   planned duty: CSV or JSON with worker_code, start, end, post (工号, 开始, 结束, 岗位)
   map      the base map: OpenStreetMap features as GeoJSON
+  gazetteer  地名地址: CSV or JSON with name, lon, lat, address, aliases, kind, org_code (名称, 经度, 纬度, 地址, 别名, 类型, 社区编码)
+  standard   classes of a national catalogue: CSV or JSON with standard_ref, kind, code5, name (标准号, 类别, 代码, 名称)
 
 Text may be UTF-8 or GBK; a file may be gzipped. All of a file goes in or nothing;
 -dry-run prints the report and changes nothing.
@@ -56,8 +58,8 @@ func importMain(ctx context.Context, p process) error {
 		fs.PrintDefaults()
 	}
 	j := importJob{out: p.out}
-	fs.StringVar(&j.crs, "crs", "", "grids: coordinates of the file: wgs84, gcj02, bd09 or EPSG:n (CGCS2000 zones too, e.g. EPSG:4547); default wgs84 for GeoJSON, a Shapefile has no default")
-	fs.StringVar(&j.region, "region", "", "grids: the code that all codes must begin with, e.g. of the street")
+	fs.StringVar(&j.crs, "crs", "", "grids, gazetteer: coordinates of the file: wgs84, gcj02, bd09 or EPSG:n (CGCS2000 zones too, e.g. EPSG:4547); default wgs84 for GeoJSON, a Shapefile has no default")
+	fs.StringVar(&j.region, "region", "", "grids: the code that all codes must begin with, e.g. of the street; gazetteer: the street it belongs to, when there are several")
 	fs.StringVar(&j.layer, "layer", postgres.Operative, "grids: the layer to write; fixes are located in the operative one")
 	fs.BoolVar(&j.retire, "retire", false, "grids: end living grids of -region that the file does not have")
 	fs.BoolVar(&j.createOrgs, "create-orgs", false, "grids: make communities (and their street and district) that the file names and nobody knows; orgs: make a missing district")
@@ -76,8 +78,8 @@ func importMain(ctx context.Context, p process) error {
 		return fmt.Errorf("a kind and one file are wanted, this is %q", words)
 	}
 	j.kind, j.file = words[0], words[1]
-	if !slices.Contains([]string{"orgs", "grids", "workers", "shifts", "map"}, j.kind) {
-		return fmt.Errorf("%q cannot be imported: orgs, grids, workers, shifts or map", j.kind)
+	if !slices.Contains([]string{"orgs", "grids", "workers", "shifts", "map", "gazetteer", "standard"}, j.kind) {
+		return fmt.Errorf("%q cannot be imported: orgs, grids, workers, shifts, map, gazetteer or standard", j.kind)
 	}
 	data, err := readImport(j.file)
 	if err != nil {
@@ -198,6 +200,9 @@ func (j importJob) read(data []byte) (step, error) {
 			return nil, err
 		}
 		return func(ctx context.Context, tx postgres.Tx) (fmt.Stringer, error) { return j.shifts(ctx, tx, shifts) }, nil
+	}
+	if j.kind == "gazetteer" || j.kind == "standard" {
+		return j.readIntake(data)
 	}
 	m, err := intake.OSM(data)
 	if err != nil {

@@ -39,7 +39,10 @@ func SeedStreet(ctx context.Context, db *DB, street *fixtures.Demo) error {
 		if _, err := PutWorkers(ctx, tx, workers); err != nil {
 			return err
 		}
-		return seedMap(ctx, tx)
+		if err := seedMap(ctx, tx); err != nil {
+			return err
+		}
+		return seedIntake(ctx, tx)
 	})
 	if err != nil {
 		return fmt.Errorf("seed the demo street: %w", err)

@@ -57,12 +57,17 @@ func TestSeedStreetTwiceIsOnce(t *testing.T) {
 		`SELECT count(*) FROM org o WHERE o.path <> (SELECT path FROM org p WHERE p.id = o.parent_id) || o.id || '.'`: 0,
 		`SELECT count(*) FROM grid_now WHERE pinyin = ''`:                                                             0,
 		`SELECT count(*) FROM base_source`:                                                                            1,
+		`SELECT count(*) FROM standard_code`:                                                                          21,
+		`SELECT count(*) FROM category WHERE std_code <> ''`:                                                          10,
+		`SELECT count(*) FROM category WHERE default_org IS NULL AND NOT retired`:                                     0,
+		`SELECT count(*) FROM gazetteer WHERE kind = '网格'`:                                                            133,
+		`SELECT count(*) FROM gazetteer WHERE initials = '' OR pinyin = ''`:                                           0,
 	} {
 		if got := count(t, db, sql); got != want {
 			t.Errorf("%s = %d, want %d", sql, got, want)
 		}
 	}
-	for _, sql := range []string{`SELECT count(*) FROM base_road`, `SELECT count(*) FROM base_area`, `SELECT count(*) FROM base_place`} {
+	for _, sql := range []string{`SELECT count(*) FROM base_road`, `SELECT count(*) FROM base_area`, `SELECT count(*) FROM base_place`, `SELECT count(*) FROM gazetteer WHERE kind <> '网格'`} {
 		if n := count(t, db, sql); n < 20 {
 			t.Errorf("%s = %d", sql, n)
 		}
