@@ -22,8 +22,9 @@ type incidentReply struct {
 
 type incidentDetail struct {
 	incident.Incident
-	Journal []journal.Entry `json:"journal"`
-	Nearest []nearWorker    `json:"nearest"`
+	Journal  []journal.Entry    `json:"journal"`
+	Nearest  []nearWorker       `json:"nearest"`
+	Whistles []incident.Whistle `json:"whistles" doc:"those the caller sees, newest first; a row of a list only counts the open ones"`
 }
 
 // shown is the incident as this caller may read it.
@@ -94,6 +95,9 @@ func (a *API) incidentRoutes() {
 			}
 		}
 		out := incidentDetail{Incident: shown(who, inc), Journal: entries, Nearest: []nearWorker{}}
+		if out.Whistles, err = a.whistlesOf(ctx, who, in.ID); err != nil {
+			return nil, err
+		}
 		if inc.Point != nil && len(scope) > 0 {
 			if out.Nearest, err = a.nearest(ctx, who, *inc.Point, 5); err != nil {
 				return nil, err

@@ -262,6 +262,16 @@ func (a *API) whistleRoutes() {
 		})
 }
 
+// whistlesOf are the whistles over a case that the caller sees, newest first.
+func (a *API) whistlesOf(ctx context.Context, who access.Session, id uuid.UUID) ([]incident.Whistle, error) {
+	list, _, err := postgres.ListWhistles(ctx, a.DB.Pool, postgres.WhistleFilter{WhistleScope: desk.WhistleScopeOf(who.Principal), Incident: &id, Limit: 50})
+	out := make([]incident.Whistle, len(list))
+	for i, w := range list {
+		out[i] = shownWhistle(who, w)
+	}
+	return out, err
+}
+
 // whistle is one whistle that the caller may see; any other is missing.
 func (a *API) whistle(ctx context.Context, who access.Session, id uuid.UUID) (incident.Whistle, error) {
 	ok, err := postgres.WhistleSeen(ctx, a.DB.Pool, desk.WhistleScopeOf(who.Principal), id)

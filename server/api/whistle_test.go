@@ -85,13 +85,15 @@ func TestAWhistleFromRaisedToClosed(t *testing.T) {
 	count := func(want int) {
 		t.Helper()
 		var inc struct {
-			Whistles any `json:"whistles"`
+			Whistles []whistle `json:"whistles"`
 		}
 		n := 0
 		if err := w.db.Pool.QueryRow(t.Context(), `SELECT whistles FROM incident WHERE id = $1`, case1).Scan(&n); err != nil || n != want {
 			t.Fatalf("%d whistles stand over the case, want %d (%v)", n, want, err)
 		}
-		_ = w.json("station1", "GET", "/api/v1/incidents/"+case1, nil, &inc)
+		if status := w.json("station1", "GET", "/api/v1/incidents/"+case1, nil, &inc); status != 200 || len(inc.Whistles) != 1 || inc.Whistles[0].ID != wh.ID {
+			t.Fatalf("the case with its whistles: %d %+v", status, inc)
+		}
 	}
 	count(1)
 	for _, login := range []string{law, other, "station2"} {

@@ -15,7 +15,6 @@ import (
 	"github.com/gridward/gridward/server/incident"
 	"github.com/gridward/gridward/server/journal"
 	"github.com/gridward/gridward/server/postgres"
-	"github.com/gridward/gridward/server/workday"
 )
 
 // WhistleDraft is what somebody raises (吹哨).
@@ -79,7 +78,7 @@ func (d *Desk) Whistle(ctx context.Context, by access.Principal, draft WhistleDr
 		if w.Need, err = called(ctx, tx, w.Region, draft.Need); err != nil {
 			return err
 		}
-		dues, err := d.whistleDues(ctx, tx, w.Org, rule, now)
+		dues, err := d.whistleDues(ctx, tx, w.Region, rule, now)
 		if err != nil {
 			return err
 		}
@@ -202,22 +201,23 @@ func whistleRule(ctx context.Context, tx pgx.Tx, kind string) (incident.WhistleR
 }
 
 // whistleDues are the instants by which departments are to respond and to
-// stand on the scene, in the working time of the organisation that calls.
-func (d *Desk) whistleDues(ctx context.Context, tx pgx.Tx, org int64, rule incident.WhistleRule, now time.Time) (incident.Dues, error) {
-	calendar, err := whistleCalendar()
+// stand on the scene, in the working time of the region; zero where it has no
+// calendar.
+func (d *Desk) whistleDues(ctx context.Context, tx pgx.Tx, region int64, rule incident.WhistleRule, now time.Time) (incident.Dues, error) {
+	epoch, on, _, err := postgres.RunningClocks(ctx, tx, uuid.Nil, region, nil) // no case: only whose calendar counts
 	if err != nil {
 		return incident.Dues{}, err
 	}
-	respond, arrive := calendar.Due(now, rule.Respond, .2), calendar.Due(now, rule.Arrive, .2)
-	return incident.Dues{Respond: respond.At.UTC(), Arrive: arrive.At.UTC(), Provisional: respond.Provisional || arrive.Provisional}, nil
-}
-
-func whistleCalendar() (*workday.Calendar, error) {
-	lists, err := workday.Bundled()
+	terms, err := d.terms.at(ctx, tx, epoch, now)
 	if err != nil {
-		return nil, err
+		return incident.Dues{}, err
 	}
-	return workday.New(workday.Plan{Weekdays: []int{1, 2, 3, 4, 5}, Periods: []workday.Period{{From: "08:30", To: "12:00"}, {From: "13:30", To: "17:00"}}, Holidays: true}, workday.NewLists(lists...))
+	calendar := terms.CalendarOf(on.OrgPath, on.OrgKind)
+	if calendar == nil {
+		return incident.Dues{}, nil
+	}
+	respond, arrive := calendar.Due(now, rule.Respond, 0), calendar.Due(now, rule.Arrive, 0)
+	return incident.Dues{Respond: respond.At.UTC(), Arrive: arrive.At.UTC(), Provisional: respond.Provisional || arrive.Provisional}, nil
 }
 
 // ActOnWhistle takes a whistle a step on. version 0 takes it as it stands. A
@@ -327,7 +327,7 @@ func (d *Desk) prepareWhistle(ctx context.Context, tx pgx.Tx, w incident.Whistle
 		if err != nil {
 			return err
 		}
-		do.Dues, err = d.whistleDues(ctx, tx, w.Org, rule, now)
+		do.Dues, err = d.whistleDues(ctx, tx, w.Region, rule, now)
 		return err
 	case "check_in":
 		if w.Point == nil {

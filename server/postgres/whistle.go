@@ -84,8 +84,6 @@ const sqlWhistleForUpdate = whistleColumns + ` WHERE w.id = $1 FOR UPDATE OF w`
 
 const sqlWhistleByClient = whistleColumns + ` WHERE w.region_id = $1 AND w.client_id = $2`
 
-const sqlWhistlesOf = whistleColumns + ` WHERE w.incident_id = $1 ORDER BY w.raised_at DESC`
-
 // WhistleByID returns one whistle, whoever asks.
 func WhistleByID(ctx context.Context, q Querier, id uuid.UUID) (incident.Whistle, error) {
 	return oneWhistle(ctx, q, sqlWhistleByID, id)
@@ -99,11 +97,6 @@ func WhistleForUpdate(ctx context.Context, q Querier, id uuid.UUID) (incident.Wh
 // WhistleByClient returns the whistle that the region knows by the client's own id.
 func WhistleByClient(ctx context.Context, q Querier, region int64, clientID string) (incident.Whistle, error) {
 	return oneWhistle(ctx, q, sqlWhistleByClient, region, clientID)
-}
-
-// WhistlesOf returns the whistles over an incident, newest first.
-func WhistlesOf(ctx context.Context, q Querier, of uuid.UUID) ([]incident.Whistle, error) {
-	return collectWhistles(ctx, q, sqlWhistlesOf, of)
 }
 
 func oneWhistle(ctx context.Context, q Querier, sql string, args ...any) (incident.Whistle, error) {

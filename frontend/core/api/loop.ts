@@ -516,7 +516,8 @@ export type WhistleAction = 'confirm' | 'respond' | 'check_in' | 'work' | 'reply
 export interface WhistleNeed {
   org: number
   name: string
-  state: WhistleState
+  /** `called` until it responds; then as far as it has come itself. */
+  state: WhistleState | 'called'
   responded_at?: string | null
   checked_in_at?: string | null
   distance_m?: number | null
