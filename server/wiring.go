@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -77,6 +78,7 @@ func (h *house) apiDeps() api.Deps {
 		Sources: h.tiles.Shown,
 		WGS84:   datum.ToWGS84,
 		Replay:  h.uplink.Replay,
+		Control: h.control,
 		Sending: h.post.Ring,
 		Gateway: h.video.Ready(),
 		Door: api.Door{
@@ -122,6 +124,20 @@ func (h *house) placed(fixes []fleet.Fix) {
 	h.bus.Fixes(fixes[0].Region, board.Pack(fixes))
 }
 
+// control has the walls do what a console shows them, here and on the other nodes.
+func (h *house) control(by access.Principal, region int64, do []byte) (told int, err error) {
+	c := live.Control{From: by.Account, ByName: by.Name, At: h.clock(), Region: region, Scope: by.Scope(access.Dispatch), Do: do}
+	if told, err = h.live.Control(c); err != nil || h.bus.Alone() {
+		return told, err
+	}
+	packed, err := json.Marshal(c)
+	if err != nil {
+		return told, fmt.Errorf("tell the other nodes what the wall is to do: %w", err)
+	}
+	h.bus.Control(region, packed)
+	return told, nil
+}
+
 // turned takes the sessions that began or ended, after their commit.
 func (h *house) turned(turns []postgres.Turn) {
 	for _, t := range turns {
@@ -154,6 +170,16 @@ func (h *house) hearOthers() error {
 				return
 			}
 			h.board.Put(fixes)
+		}),
+		h.bus.OnControl(func(_ int64, packed []byte) {
+			var c live.Control
+			if err := json.Unmarshal(packed, &c); err != nil {
+				h.log.Debug("a control of another node could not be read", "err", err)
+				return
+			}
+			if _, err := h.live.Control(c); err != nil {
+				h.log.Debug("a control of another node is none", "err", err)
+			}
 		}),
 	)
 }

@@ -51,6 +51,8 @@ type Deps struct {
 	Door    Door
 	Sources func(ctx context.Context, who access.Session) (territory.MapSources, error) // what tiles can serve (tiles.Tiles.Shown)
 	WGS84   func(crs string, p orb.Point) (orb.Point, error)
+	// Control has walls do what a console shows them, here and on other nodes; told is how many screens of this node. Optional.
+	Control func(by access.Principal, region int64, do []byte) (told int, err error)
 	// Changed says that a device's credentials are no longer what they were; nil = nobody remembers any.
 	Changed func()
 	// Sending says that there may be a message to send; nil = nobody sends.

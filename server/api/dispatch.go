@@ -122,6 +122,8 @@ func (a *API) dispatchRoutes() {
 	a.policyRoutes()
 	a.commandRoutes()
 	a.noticeRoutes()
+	a.heatRoutes()
+	a.controlRoutes()
 }
 
 type policyReply struct {

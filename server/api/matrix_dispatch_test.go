@@ -15,6 +15,8 @@ func (w *world) dispatchProbes(place string) map[string]probe {
 	until := time.Now().Add(time.Hour).UTC().Format(time.RFC3339)
 	return map[string]probe{
 		"POST /api/v1/commands":                  {"/api/v1/commands", map[string]any{"text": "请核实", "need_ack": true, "targets": map[string]any{"workers": []int64{w.worker[place]}}}, true, ok},
+		"GET /api/v1/heat":                       {"/api/v1/heat", nil, false, ok},
+		"POST /api/v1/screen-control":            {"/api/v1/screen-control", map[string]any{"do": "fly", "point": c}, false, ok},
 		"GET /api/v1/commands":                   {"/api/v1/commands?sent=true", nil, false, ok},
 		"POST /api/v1/commands/{id}/ack":         {fmt.Sprintf("/api/v1/commands/%s/ack", w.incident[place]), map[string]any{}, false, []int{404}},
 		"GET /api/v1/notices":                    {"/api/v1/notices", nil, false, ok},

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -143,6 +144,12 @@ func newWorld(t *testing.T) *world {
 		Door: api.Door{Login: w.signin.Login, Logout: w.signin.Logout, ChangePassword: w.signin.ChangePassword, Pair: w.signin.Pair, NewPairing: w.signin.NewPairing, RevokeKiosk: w.signin.RevokeKiosk},
 		Sources: func(context.Context, access.Session) (territory.MapSources, error) {
 			return territory.MapSources{Default: "none"}, nil
+		},
+		Control: func(_ access.Principal, _ int64, do []byte) (int, error) {
+			if !strings.Contains(string(do), `"do":"`) {
+				return 0, errors.New("not a control")
+			}
+			return 1, nil
 		},
 		Replay: func(context.Context, int64, []string, int64) (string, error) { return "stored", nil },
 	})

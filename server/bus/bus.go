@@ -27,6 +27,7 @@ const (
 	ringSubject = "gridward.ring."
 	fixSubject  = "gridward.fix."
 	credSubject = "gridward.cred."
+	wallSubject = "gridward.control."
 )
 
 // Bus is safe for concurrent use. Open one, close it once.
@@ -116,6 +117,16 @@ func (b *Bus) Revoked(credential int64) {
 // OnRevoked calls heard for every credential that another node revoked.
 func (b *Bus) OnRevoked(heard func(credential int64)) error {
 	return b.on(credSubject, func(credential int64, _ []byte) { heard(credential) })
+}
+
+// Control tells the other nodes what a console of the region has the walls do. It is opaque.
+func (b *Bus) Control(region int64, control []byte) {
+	_ = b.conn.Publish(wallSubject+strconv.FormatInt(region, 10), control)
+}
+
+// OnControl calls heard for every control of another node.
+func (b *Bus) OnControl(heard func(region int64, control []byte)) error {
+	return b.on(wallSubject, heard)
 }
 
 func (b *Bus) on(prefix string, heard func(id int64, data []byte)) error {

@@ -44,12 +44,14 @@ func TestTwoNodesHearEachOtherAndNotThemselves(t *testing.T) {
 	}
 	own, rings := make(chan ring, 10), make(chan ring, 10)
 	batches := make(chan []byte, 10)
+	walls := make(chan []byte, 10)
 	revoked := make(chan int64, 10)
 	for _, err := range []error{
 		here.OnRing(func(region, seq int64) { own <- ring{region, seq} }),
 		there.OnRing(func(region, seq int64) { rings <- ring{region, seq} }),
 		there.OnFixes(func(region int64, b []byte) { batches <- append([]byte{byte(region)}, b...) }),
 		there.OnRevoked(func(c int64) { revoked <- c }),
+		there.OnControl(func(region int64, do []byte) { walls <- append([]byte{byte(region)}, do...) }),
 	} {
 		if err != nil {
 			t.Fatal(err)
@@ -58,6 +60,7 @@ func TestTwoNodesHearEachOtherAndNotThemselves(t *testing.T) {
 	here.Ring(7, 41)
 	here.Fixes(7, []byte("abc"))
 	here.Revoked(9)
+	here.Control(7, []byte("fly"))
 	if got := <-rings; got != (ring{7, 41}) {
 		t.Errorf("heard %v", got)
 	}
@@ -66,6 +69,9 @@ func TestTwoNodesHearEachOtherAndNotThemselves(t *testing.T) {
 	}
 	if got := <-revoked; got != 9 {
 		t.Errorf("heard the credential %d", got)
+	}
+	if got := <-walls; !slices.Equal(got, []byte("\x07fly")) {
+		t.Errorf("heard the control %q", got)
 	}
 	// A ring of the other node comes after any echo of our own would have.
 	there.Ring(7, 42)

@@ -194,23 +194,24 @@ type client struct {
 	t    *testing.T
 	conn *websocket.Conn
 
-	welcome welcome
-	live    bool
-	mode    modeMessage
-	names   map[uint32]name
-	points  map[uint32]wire.Point
-	base    time.Time
-	frames  int
-	snaps   int
-	seq     uint32
-	cells   map[string]orb.Ring
-	bins    []wire.Bin
-	events  []event
-	skipped int64
-	cursors map[int64]cursor
-	resets  []reset
-	ticks   int
-	text    []byte // everything said in text, to look for what must not be there
+	welcome  welcome
+	live     bool
+	mode     modeMessage
+	names    map[uint32]name
+	points   map[uint32]wire.Point
+	base     time.Time
+	frames   int
+	snaps    int
+	seq      uint32
+	cells    map[string]orb.Ring
+	bins     []wire.Bin
+	events   []event
+	skipped  int64
+	cursors  map[int64]cursor
+	resets   []reset
+	ticks    int
+	controls int
+	text     []byte // everything said in text, to look for what must not be there
 }
 
 // dial opens a socket and says hello.
@@ -330,6 +331,8 @@ func (c *client) read() error {
 		c.live = true
 	case "tick":
 		c.ticks++
+	case "control":
+		c.controls++
 	default:
 		return fmt.Errorf("unknown message %s", data)
 	}
