@@ -115,6 +115,8 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.journalRoutes()
 	a.searchRoutes()
 	a.sosRoutes()
+	a.alarmRoutes()
+	a.cameraRoutes()
 	a.deviceRoutes()
 	a.quarantineRoutes()
 	a.kioskRoutes()

@@ -91,6 +91,7 @@ var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).courierProbes,
 	(*world).intakeProbes,
 	(*world).statisticProbes,
+	(*world).watchProbes,
 }
 
 // may is the table of who may do what, written down a second time on purpose:

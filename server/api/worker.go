@@ -250,12 +250,18 @@ func (a *API) named(who access.Session, w *postgres.WorkerRow, q string) bool {
 // nearest returns the k workers of the scope nearest to p who can be sent:
 // on the map and heard of lately.
 func (a *API) nearest(ctx context.Context, who access.Session, p orb.Point, k int) ([]nearWorker, error) {
+	return a.nearestBut(ctx, who, p, k, 0)
+}
+
+// nearestBut is nearest without one worker, 0 for none: he who calls for help
+// is not sent to himself.
+func (a *API) nearestBut(ctx context.Context, who access.Session, p orb.Point, k int, but int64) ([]nearWorker, error) {
 	scope, now := who.Scope(access.SeeMap), a.Clock()
 	land, sky, err := a.atlas.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	hits := a.Board.Nearest(p, k, scope, func(e *board.Entry) bool { return e.Presence(now) >= fleet.Stale })
+	hits := a.Board.Nearest(p, k, scope, func(e *board.Entry) bool { return e.Presence(now) >= fleet.Stale && e.Worker != but })
 	out := make([]nearWorker, 0, len(hits))
 	for _, h := range hits {
 		if w := land.byID[h.Worker]; w != nil {

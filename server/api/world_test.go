@@ -52,6 +52,7 @@ type world struct {
 	order    map[string]uuid.UUID // set by giveOrders
 	session  map[string]uuid.UUID
 	jars     map[string]*http.Client
+	watched  map[string]watched
 }
 
 const password = "Correct-Horse-7"
@@ -140,7 +141,7 @@ func newWorld(t *testing.T) *world {
 	}
 	mux := http.NewServeMux()
 	w.api = api.New(mux, api.Deps{
-		DB: db, Desk: w.desk, Blob: photos, Board: w.board, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), Version: "test", WGS84: datum.ToWGS84,
+		Gateway: true, DB: db, Desk: w.desk, Blob: photos, Board: w.board, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), Version: "test", WGS84: datum.ToWGS84,
 		Door: api.Door{Login: w.signin.Login, Logout: w.signin.Logout, ChangePassword: w.signin.ChangePassword, Pair: w.signin.Pair, NewPairing: w.signin.NewPairing, RevokeKiosk: w.signin.RevokeKiosk},
 		Sources: func(context.Context, access.Session) (territory.MapSources, error) {
 			return territory.MapSources{Default: "none"}, nil

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -13,44 +12,13 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 
-	"github.com/gridward/gridward/geo/sector"
 	"github.com/gridward/gridward/server/fault"
+	"github.com/gridward/gridward/server/territory"
 )
-
-// Camera is a point of view (视频点位): the row and the JSON.
-type Camera struct {
-	ID          int64     `json:"id"`
-	Region      int64     `json:"region"`
-	Org         int64     `json:"org"`
-	OrgPath     string    `json:"-"`
-	OrgName     string    `json:"org_name"`
-	GBID        string    `json:"gb_id" doc:"GB/T 28181, 20 digits"`
-	Name        string    `json:"name"`
-	Kind        string    `json:"kind" enum:"ptz,bullet,dome,ai"`
-	Place       string    `json:"place,omitempty"`
-	Point       orb.Point `json:"point"`
-	Heading     *float32  `json:"heading,omitempty" doc:"degrees from north; none: it looks all around"`
-	FOV         float32   `json:"fov"`
-	RangeM      float32   `json:"range_m"`
-	Network     string    `json:"network" enum:"private,internet,government"`
-	Stream      string    `json:"stream,omitempty" doc:"what the gateway calls it; none: its gb_id"`
-	Status      string    `json:"status" enum:"unknown,online,offline,fault,retired"`
-	Sensitivity string    `json:"sensitivity" enum:"normal,high"`
-	Version     int32     `json:"version"`
-}
-
-// View is what the camera can see.
-func (c Camera) View() sector.View {
-	v := sector.View{From: c.Point, Heading: math.NaN(), FOV: float64(c.FOV), Range: float64(c.RangeM)}
-	if c.Heading != nil {
-		v.Heading = float64(*c.Heading)
-	}
-	return v
-}
 
 // NearCamera is a camera with what it has to do with a place.
 type NearCamera struct {
-	Camera
+	territory.Camera
 	DistanceM float64 `json:"distance_m"`
 	Sees      bool    `json:"sees" doc:"the place lies in its sector and range"`
 	OffDeg    float64 `json:"off_deg" doc:"by how much it would have to turn"`
@@ -70,13 +38,13 @@ const cameraSeen = ` WHERE o.path LIKE ANY ($1) AND (c.sensitivity = 'normal' OR
 const sqlCameraByID = cameraColumns + cameraSeen + ` AND c.id = $3`
 
 // CameraByID returns one camera that the asker may see.
-func CameraByID(ctx context.Context, q Querier, see Sight, id int64) (Camera, error) {
+func CameraByID(ctx context.Context, q Querier, see Sight, id int64) (territory.Camera, error) {
 	list, err := collectCameras(ctx, q, sqlCameraByID, Under(see.Scope), Under(see.Play), id)
 	if err == nil && len(list) == 0 {
 		err = fault.New(fault.Missing, "没有这个摄像头，或者不在您的管辖范围")
 	}
 	if err != nil {
-		return Camera{}, err
+		return territory.Camera{}, err
 	}
 	return list[0], nil
 }
@@ -98,15 +66,8 @@ const sqlListCameras = cameraColumns + cameraSeen + `
 ORDER BY c.id LIMIT $8`
 
 // ListCameras returns a page of cameras in the order in which they were added.
-func ListCameras(ctx context.Context, q Querier, f CameraFilter) ([]Camera, error) {
+func ListCameras(ctx context.Context, q Querier, f CameraFilter) ([]territory.Camera, error) {
 	return collectCameras(ctx, q, sqlListCameras, Under(f.Scope), Under(f.Play), likeText(f.Query), f.Status, f.Kind, f.Org, f.After, f.Limit)
-}
-
-const sqlCamerasWithin = cameraColumns + cameraSeen + ` AND c.status <> 'retired' AND ST_Covers($3::geometry, c.geom) ORDER BY c.id LIMIT $4`
-
-// CamerasWithin returns the cameras that hang inside a shape.
-func CamerasWithin(ctx context.Context, q Querier, see Sight, shape orb.Geometry, limit int) ([]Camera, error) {
-	return collectCameras(ctx, q, sqlCamerasWithin, Under(see.Scope), Under(see.Play), shape, limit)
 }
 
 const sqlCamerasNear = cameraColumns + cameraSeen + ` AND c.status <> 'retired' AND ST_DWithin(c.geom::geography, $3::geometry::geography, $4)
@@ -122,12 +83,12 @@ func CamerasNear(ctx context.Context, q Querier, see Sight, p orb.Point, radius 
 	return rankCameras(list, p, limit), nil
 }
 
-func collectCameras(ctx context.Context, q Querier, sql string, args ...any) ([]Camera, error) {
+func collectCameras(ctx context.Context, q Querier, sql string, args ...any) ([]territory.Camera, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("read cameras: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Camera])
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[territory.Camera])
 	if err != nil {
 		return nil, fmt.Errorf("read cameras: %w", err)
 	}
@@ -140,7 +101,7 @@ SELECT o.region_id, o.id, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FRO
 ON CONFLICT (gb_id) DO NOTHING RETURNING c.id`
 
 // AddCamera stores a new camera and returns its id.
-func AddCamera(ctx context.Context, q Querier, c Camera) (id int64, err error) {
+func AddCamera(ctx context.Context, q Querier, c territory.Camera) (id int64, err error) {
 	err = q.QueryRow(ctx, sqlPutCamera, c.Org, c.GBID, c.Name, c.Kind, c.Place, c.Point, c.Heading, c.FOV, c.RangeM, c.Network, c.Stream, c.Status, c.Sensitivity).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		f := fault.New(fault.Conflict, "国标编码 %s 已登记", c.GBID)
@@ -156,10 +117,10 @@ func AddCamera(ctx context.Context, q Querier, c Camera) (id int64, err error) {
 const sqlCameraByGB = cameraColumns + ` WHERE c.gb_id = $1`
 
 // CameraByGB finds a camera by its national number, whoever asks.
-func CameraByGB(ctx context.Context, q Querier, gbID string) (Camera, bool, error) {
+func CameraByGB(ctx context.Context, q Querier, gbID string) (territory.Camera, bool, error) {
 	list, err := collectCameras(ctx, q, sqlCameraByGB, gbID)
 	if err != nil || len(list) == 0 {
-		return Camera{}, false, err
+		return territory.Camera{}, false, err
 	}
 	return list[0], true, nil
 }
@@ -169,7 +130,7 @@ UPDATE camera SET org_id = $2, region_id = (SELECT region_id FROM org WHERE id =
   status = $12, sensitivity = $13, version = version + 1 WHERE id = $1`
 
 // SetCamera changes everything about a camera but its number.
-func SetCamera(ctx context.Context, q Querier, c Camera) error {
+func SetCamera(ctx context.Context, q Querier, c territory.Camera) error {
 	if _, err := q.Exec(ctx, sqlSetCamera, c.ID, c.Org, c.Name, c.Kind, c.Place, c.Point, c.Heading, c.FOV, c.RangeM, c.Network, c.Stream, c.Status, c.Sensitivity); err != nil {
 		return fmt.Errorf("change the camera: %w", err)
 	}
@@ -283,7 +244,7 @@ func ListViews(ctx context.Context, q Querier, scope []string, camera int64, fro
 }
 
 // rankCameras puts those that see p first, then the nearest.
-func rankCameras(list []Camera, p orb.Point, limit int) []NearCamera {
+func rankCameras(list []territory.Camera, p orb.Point, limit int) []NearCamera {
 	near := make([]NearCamera, len(list))
 	for i, c := range list {
 		near[i].Camera = c

@@ -21,6 +21,7 @@ import (
 	"github.com/gridward/gridward/server/pgtest"
 	"github.com/gridward/gridward/server/postgres"
 	"github.com/gridward/gridward/server/simulate"
+	"github.com/gridward/gridward/server/territory"
 	"github.com/gridward/gridward/server/video"
 )
 
@@ -59,7 +60,7 @@ func newRoom(t *testing.T, path string, gateway http.Handler) *room {
 		h.account[i] = id
 	}
 	var err error
-	h.camera, err = postgres.AddCamera(ctx, h.db.Pool, postgres.Camera{Org: region, GBID: "99010102001320000001", Name: "路口", Kind: "bullet", Point: [2]float64{114.2, 22.6}, FOV: 90, RangeM: 80, Network: "private", Status: "online", Sensitivity: "normal"})
+	h.camera, err = postgres.AddCamera(ctx, h.db.Pool, territory.Camera{Org: region, GBID: "99010102001320000001", Name: "路口", Kind: "bullet", Point: [2]float64{114.2, 22.6}, FOV: 90, RangeM: 80, Network: "private", Status: "online", Sensitivity: "normal"})
 	if err != nil {
 		t.Fatal(err)
 	}
