@@ -225,7 +225,11 @@ func MaskEntry(e journal.Entry) journal.Entry {
 		}
 		e.Body, _ = json.Marshal(r.Masked(true))
 		return e
-	case strings.HasPrefix(e.Kind, "watch."): // the room's own business
+	case strings.HasPrefix(e.Kind, "alarm."):
+		e.Body = access.MaskAlarm(e.Body)
+		return e
+	case strings.HasPrefix(e.Kind, "video."), // who looks is no wall's business
+		strings.HasPrefix(e.Kind, "watch."): // the room's own business
 		e.Body = nil
 		return e
 	}

@@ -44,6 +44,11 @@ func maskKnown(kind string, body json.RawMessage) json.RawMessage {
 		ofCase = true
 	case strings.HasPrefix(kind, persons[0]), strings.HasPrefix(kind, persons[1]):
 		named = true
+	case strings.HasPrefix(kind, "alarm."):
+		if masked := access.MaskAlarm(body); masked != nil {
+			return masked
+		}
+		return emptyBody
 	case strings.HasPrefix(kind, "whistle."):
 		return maskWhistle(body)
 	default:

@@ -35,6 +35,13 @@ func TestMaskBody(t *testing.T) {
 		"a new kind is not shown":       {"visit.planned", `{"name":"张伟"}`, `{}`},
 		"a list is no body":             {"incident.reported", `["张伟"]`, `{}`},
 		"what is no JSON is no body":    {"incident.reported", `{"a":`, `{}`},
+		"an alarm tells neither whose the device is nor what it sent": {
+			"alarm.acked", `{"id":"a","device_name":"一楼烟感","contact":"王五","phone":"13812345678","raw":{"x":1},"text":"请打13812345678","note":"户主不在","acked_by":3,"acked_name":"周值班","by_name":"周值班","count":2}`,
+			`{"acked_name":"周师傅","by_name":"周师傅","count":2,"device_name":"一楼烟感","id":"a","text":"请打138****5678"}`},
+		"nor why it was put to sleep": {"alarm.bypassed", `{"ident":"MC-9","reason":"户主外出","by_name":"周值班"}`, `{"by_name":"周师傅","ident":"MC-9"}`},
+		"an alarm that is no object":  {"alarm.raised", `7`, `{}`},
+		"nobody's looking is shown":   {"video.opened", `{"camera":1,"actor":"周值班"}`, `{}`},
+		"nobody has taken a call":     {"sos.unacked", `{"name":"张伟","phone":"1","worker":7}`, `{"name":"张师傅","worker":7}`},
 	} {
 		t.Run(what, func(t *testing.T) {
 			if got := string(MaskBody(tc.kind, json.RawMessage(tc.body))); got != tc.want {
