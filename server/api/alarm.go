@@ -114,7 +114,7 @@ func (a *API) alarmRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if in.csv() {
+		if in.export() {
 			if err := a.audit(ctx, a.DB.Pool, who, "alarms.exported", "", map[string]any{"rows": len(list)}); err != nil {
 				return nil, err
 			}
@@ -197,7 +197,7 @@ func alarmKinds() []alarmKind {
 	return out
 }
 
-var modeNames = map[alarm.Mode]string{alarm.Armed: "布防", alarm.Disarmed: "撤防", alarm.Bypassed: "旁路"}
+var armNames = map[alarm.Mode]string{alarm.Armed: "布防", alarm.Disarmed: "撤防", alarm.Bypassed: "旁路"}
 
 func (l alarmDeviceList) table() ([]string, [][]string) {
 	rows := make([][]string, len(l.Devices))
@@ -210,7 +210,7 @@ func (l alarmDeviceList) table() ([]string, [][]string) {
 			rate = strconv.FormatFloat(*d.FalseRate.Value*100, 'f', 2, 64) + "%"
 		}
 		rows[i] = []string{d.Ident, d.Name, d.Kind.Name(), d.Protocol, d.OrgName, d.GridName, d.Place, strconv.FormatFloat(d.Point[0], 'f', 6, 64), strconv.FormatFloat(d.Point[1], 'f', 6, 64),
-			d.Contact, d.Phone, modeNames[d.Mode], d.Health, seen, rate}
+			d.Contact, d.Phone, armNames[d.Mode], d.Health, seen, rate}
 	}
 	return []string{"设备编号", "名称", "类型", "接入方式", "所属机构", "网格", "位置", "经度", "纬度", "联系人", "电话", "布防状态", "健康状态", "最近上线", "误报率(90天)"}, rows
 }
