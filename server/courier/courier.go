@@ -41,10 +41,11 @@ const AckPath = "/api/v1/delivery-ack/"
 const KindTrial = "channel.tried"
 
 const (
-	batch    = 500              // journal entries in one transaction
-	lease    = 2 * time.Minute  // longer than any attempt
-	patience = 15 * time.Second // for one attempt
-	lanes    = 64               // channels that are sent to at once
+	batch    = 500                    // journal entries in one transaction
+	lease    = 2 * time.Minute        // longer than any attempt
+	patience = 15 * time.Second       // for one attempt
+	lanes    = 64                     // channels that are sent to at once
+	breath   = 250 * time.Millisecond // between two rounds, however often the bell rings
 	keep     = 180 * 24 * time.Hour
 )
 
@@ -105,6 +106,13 @@ func (p *Post) Run(ctx context.Context) error {
 	for {
 		if err := p.round(ctx, &running); err != nil && ctx.Err() == nil {
 			p.Log.WarnContext(ctx, "messages wait", "err", err)
+		}
+		rest := time.NewTimer(breath)
+		select {
+		case <-ctx.Done():
+			rest.Stop()
+			return running.Wait()
+		case <-rest.C: // a bell that never stops does not keep the database busy
 		}
 		select {
 		case <-ctx.Done():

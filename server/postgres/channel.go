@@ -38,15 +38,21 @@ type Channel struct {
 }
 
 const channelColumns = `
-SELECT c.id, c.org_id AS org, o.path AS org_path, o.name AS org_name, c.kind, c.name, c.enabled, c.people, c.drills, c.events, c.tiers, c.urgencies, c.category, c.settings,
-  ARRAY(SELECT jsonb_object_keys(c.secrets) ORDER BY 1) AS secrets, c.since, c.version, c.created_at, c.updated_at,
+  c.id, c.org_id AS org, o.path AS org_path, o.name AS org_name, c.kind, c.name, c.enabled, c.people, c.drills, c.events, c.tiers, c.urgencies, c.category, c.settings,
+  ARRAY(SELECT jsonb_object_keys(c.secrets) ORDER BY 1) AS secrets, c.since, c.version, c.created_at, c.updated_at`
+
+const channelCounts = `,
   (SELECT count(*) FROM delivery d WHERE d.channel_id = c.id AND d.state IN ('waiting','failed')) AS waiting,
-  (SELECT count(*) FROM delivery d WHERE d.channel_id = c.id AND d.state = 'dead' AND d.created_at > now() - interval '7 days') AS dead
-FROM channel c JOIN org o ON o.id = c.org_id WHERE c.retired_at IS NULL`
+  (SELECT count(*) FROM delivery d WHERE d.channel_id = c.id AND d.state = 'dead' AND d.created_at > now() - interval '7 days') AS dead`
 
-const sqlListChannels = channelColumns + ` AND o.path LIKE ANY ($1) ORDER BY o.path, c.id`
+const channelFrom = ` FROM channel c JOIN org o ON o.id = c.org_id WHERE c.retired_at IS NULL`
 
-const sqlChannelByID = channelColumns + ` AND c.id = $1`
+const sqlListChannels = `SELECT` + channelColumns + channelCounts + channelFrom + ` AND o.path LIKE ANY ($1) ORDER BY o.path, c.id`
+
+const sqlChannelByID = `SELECT` + channelColumns + channelCounts + channelFrom + ` AND c.id = $1`
+
+// What is read at every round does without the counts.
+const sqlSendingChannels = `SELECT` + channelColumns + `, 0::bigint AS waiting, 0::bigint AS dead` + channelFrom + ` AND c.enabled ORDER BY c.id`
 
 // ListChannels returns the channels of the scope.
 func ListChannels(ctx context.Context, q Querier, scope []string) ([]Channel, error) {

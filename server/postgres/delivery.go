@@ -48,8 +48,6 @@ const sqlTakeCourierCursor = `SELECT seq FROM courier_cursor WHERE region_id = $
 
 const sqlMoveCourierCursor = `UPDATE courier_cursor SET seq = $2 WHERE region_id = $1`
 
-const sqlSendingChannels = channelColumns + ` AND c.enabled ORDER BY c.id`
-
 // The same fact may stand in the journals of two regions; a channel above both is told once.
 const sqlInsertDelivery = `
 INSERT INTO delivery (id, channel_id, region_id, seq, kind, subject, case_no, digest, token_hash, next_at, created_at)
