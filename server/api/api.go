@@ -121,6 +121,8 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.quarantineRoutes()
 	a.kioskRoutes()
 	a.accountRoutes()
+	a.calendarRoutes()
+	a.ruleRoutes()
 	a.meRoutes()
 	a.dispatchRoutes()
 	a.channelRoutes()

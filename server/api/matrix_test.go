@@ -92,6 +92,7 @@ var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).intakeProbes,
 	(*world).statisticProbes,
 	(*world).watchProbes,
+	(*world).deadlineProbes,
 }
 
 // may is the table of who may do what, written down a second time on purpose:

@@ -191,8 +191,6 @@ const sqlRulesInForce = ruleColumns + ` WHERE r.valid_to IS NULL OR r.valid_to >
 
 const sqlRuleLiving = ruleColumns + ` WHERE r.id = $1 AND (r.valid_to IS NULL OR r.valid_to > $2) ORDER BY r.version DESC LIMIT 1 FOR UPDATE OF r`
 
-const sqlRuleVersions = ruleColumns + ` WHERE r.id = $1 ORDER BY r.version`
-
 func collectRules(ctx context.Context, q Querier, sql string, args ...any) ([]incident.Rule, error) {
 	rows, err := q.Query(ctx, sql, args...)
 	if err != nil {
@@ -216,11 +214,6 @@ func collectRules(ctx context.Context, q Querier, sql string, args ...any) ([]in
 // RulesInForce returns the rules that hold at the instant or will.
 func RulesInForce(ctx context.Context, q Querier, now time.Time) ([]incident.Rule, error) {
 	return collectRules(ctx, q, sqlRulesInForce, now)
-}
-
-// RuleVersions returns every version of a rule, the first first.
-func RuleVersions(ctx context.Context, q Querier, id int64) ([]incident.Rule, error) {
-	return collectRules(ctx, q, sqlRuleVersions, id)
 }
 
 // LockRule returns the living version of a rule and holds its row.
@@ -250,14 +243,24 @@ func InsertRule(ctx context.Context, q Querier, r incident.Rule, by int64, now t
 	return id, nil
 }
 
-const sqlEndRule = `UPDATE sla_rule SET valid_to = GREATEST($3, valid_from) WHERE id = $1 AND version = $2`
+const sqlEndRule = `UPDATE sla_rule SET valid_to = GREATEST($2, valid_from) WHERE id = $1 AND (valid_to IS NULL OR valid_to > $2)`
 
-// EndRule says until when a version held.
-func EndRule(ctx context.Context, q Querier, id int64, version int32, at time.Time) error {
-	if _, err := q.Exec(ctx, sqlEndRule, id, version, at); err != nil {
+// EndRule says until when the rule held, in whatever version.
+func EndRule(ctx context.Context, q Querier, id int64, at time.Time) error {
+	if _, err := q.Exec(ctx, sqlEndRule, id, at); err != nil {
 		return fmt.Errorf("end the rule: %w", err)
 	}
 	return nil
+}
+
+const sqlNewestRuleVersion = `SELECT max(version) FROM sla_rule WHERE id = $1`
+
+// NewestRuleVersion is the number of a rule's newest version, living or not.
+func NewestRuleVersion(ctx context.Context, q Querier, id int64) (version int32, err error) {
+	if err := q.QueryRow(ctx, sqlNewestRuleVersion, id).Scan(&version); err != nil {
+		return 0, fmt.Errorf("read the rule's versions: %w", err)
+	}
+	return version, nil
 }
 
 const sqlDeadlineEpoch = `SELECT epoch FROM deadline_epoch`
