@@ -409,7 +409,7 @@ type computed struct {
 func readList(data []byte, name string, year int) (l workday.List, format string, err error) {
 	switch text := bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff"))); {
 	case bytes.HasPrefix(data, []byte("PK\x03\x04")):
-		rows, err := sheet(data)
+		rows, err := firstSheet(data)
 		if err != nil {
 			return l, "xlsx", err
 		}
@@ -423,8 +423,8 @@ func readList(data []byte, name string, year int) (l workday.List, format string
 	return l, "csv", err
 }
 
-// sheet returns the cells of a workbook's first sheet; dates as their numbers.
-func sheet(data []byte) ([][]string, error) {
+// firstSheet returns the cells of a workbook's first sheet; dates as their numbers.
+func firstSheet(data []byte) ([][]string, error) {
 	book, err := excelize.OpenReader(bytes.NewReader(data), excelize.Options{UnzipSizeLimit: 32 << 20, UnzipXMLSizeLimit: 16 << 20})
 	if err != nil {
 		return nil, fault.Because(err, fault.Invalid, "这个 XLSX 文件打不开")
