@@ -12,7 +12,10 @@ import (
 
 	"github.com/gridward/gridward/server/board"
 	"github.com/gridward/gridward/server/dispatch"
+	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/fleet"
+	"github.com/gridward/gridward/server/incident"
+	"github.com/gridward/gridward/server/postgres"
 )
 
 type ranking struct {
@@ -206,5 +209,37 @@ func TestTheRulesOfRanking(t *testing.T) {
 	}
 	if status, _, _ := w.call("street-commander1", "PUT", fmt.Sprintf("/api/v1/workers/%d/skills", w.worker["东湖"]), map[string]any{"skills": []string{"magic"}}); status != 422 {
 		t.Errorf("an unknown skill: %d", status)
+	}
+}
+
+// The order keeps the ranking that was shown for its case, and takes no other.
+func TestAnOrderNamesTheRankingThatWasShown(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var here, there ranking
+	w.post("street-commander1", fmt.Sprintf("/api/v1/incidents/%s/candidates", w.incident["东湖"]), map[string]any{}, &here)
+	w.post("street-commander1", fmt.Sprintf("/api/v1/incidents/%s/candidates", w.incident["西山"]), map[string]any{}, &there)
+	by := w.principal("street-commander1")
+	inc, err := w.desk.Act(t.Context(), by, w.incident["东湖"], 1, incident.Accept, incident.Deed{Category: "01", Urgency: incident.Normal, Tier: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deed := incident.Deed{Lead: &incident.Target{Org: w.org["东湖"], Worker: w.worker["东湖"]}, Requirement: "到现场", Ranking: &there.ID}
+	if _, err := w.desk.Act(t.Context(), by, inc.ID, inc.Version, incident.Dispatch, deed); !fault.Is(err, fault.Invalid) {
+		t.Errorf("another case's ranking: %v", err)
+	}
+	deed.Ranking = &here.ID
+	if inc, err = w.desk.Act(t.Context(), by, inc.ID, inc.Version, incident.Dispatch, deed); err != nil {
+		t.Fatal(err)
+	}
+	orders, err := postgres.OrdersOf(t.Context(), w.db.Pool, inc.ID)
+	if err != nil || len(orders) != 1 || orders[0].Ranking == nil || *orders[0].Ranking != here.ID {
+		t.Errorf("the order: %+v %v", orders, err)
+	}
+	// Whoever has the case is not offered again, and his hands are fuller.
+	var again ranking
+	w.post("street-commander1", fmt.Sprintf("/api/v1/incidents/%s/candidates", w.incident["东湖"]), map[string]any{}, &again)
+	if len(again.Candidates) != 0 || again.LeftCounts["already"] != 1 || len(again.Advice) == 0 {
+		t.Errorf("after the order: %s, left out %v, advice %v", names(again), again.LeftCounts, again.Advice)
 	}
 }

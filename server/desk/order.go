@@ -64,7 +64,10 @@ func (d *Desk) give(ctx context.Context, tx pgx.Tx, f *file, mode string, to inc
 	if mode == dispatch.Inform {
 		o.State = dispatch.Informed
 	}
-	if mode == dispatch.Lead {
+	if mode == dispatch.Lead && deed.Ranking != nil {
+		if err := shownFor(ctx, tx, *deed.Ranking, f.inc.ID); err != nil {
+			return err
+		}
 		o.Ranking = deed.Ranking
 	}
 	if err := postgres.InsertOrder(ctx, tx, &o); err != nil {
@@ -242,4 +245,18 @@ func (d *Desk) dropAssists(ctx context.Context, tx pgx.Tx, f *file, deed inciden
 	err := d.dropOrders(ctx, tx, f, deed)
 	f.inc.LeadOrder = lead
 	return err
+}
+
+// shownFor refuses a ranking that was not shown for the case.
+func shownFor(ctx context.Context, tx pgx.Tx, ranking, id uuid.UUID) error {
+	of, _, err := postgres.Ranking(ctx, tx, ranking)
+	if err != nil && !fault.Is(err, fault.Missing) {
+		return err
+	}
+	if err != nil || of != id {
+		f := fault.New(fault.Invalid, "候选名单不是为这个事件查询的，请重新查询候选人")
+		f.Fields = map[string]string{"ranking": f.Public}
+		return f
+	}
+	return nil
 }

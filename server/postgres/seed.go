@@ -42,7 +42,10 @@ func SeedStreet(ctx context.Context, db *DB, street *fixtures.Demo) error {
 		if err := seedMap(ctx, tx); err != nil {
 			return err
 		}
-		return seedIntake(ctx, tx)
+		if err := seedIntake(ctx, tx); err != nil {
+			return err
+		}
+		return seedDispatch(ctx, tx, street)
 	})
 	if err != nil {
 		return fmt.Errorf("seed the demo street: %w", err)
