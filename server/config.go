@@ -50,6 +50,7 @@ type config struct {
 	Workers     int
 	Interval    time.Duration
 	Incidents   float64
+	Alarms      float64
 
 	proxies []netip.Prefix
 	metrics []netip.Prefix
@@ -94,6 +95,7 @@ func (c *config) serveFlags(fs *flag.FlagSet) {
 		fs.IntVar(&c.Workers, "workers", 500, "simulated workers; 0 for none")
 		fs.DurationVar(&c.Interval, "interval", 5*time.Second, "how often a simulated worker reports")
 		fs.Float64Var(&c.Incidents, "incidents", 4, "simulated incidents a minute")
+		fs.Float64Var(&c.Alarms, "alarms", 0.3, "simulated alarms a minute; 0 for none")
 	}
 }
 

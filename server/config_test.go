@@ -36,6 +36,10 @@ func TestParseServe(t *testing.T) {
 		{"the demo stays on loopback", "demo", []string{"-addr", "0.0.0.0:8080"}, env(), []string{"-allow-remote"}},
 		{"unless it is told", "demo", []string{"-addr", "0.0.0.0:8080", "-allow-remote"}, env(), nil},
 		{"serve may listen anywhere", "serve", []string{"-addr", "0.0.0.0:8443"}, env(), nil},
+		{"a broker has an address", "serve", []string{"-mqtt-url", "10.0.0.5:1883"}, env(), []string{"-mqtt-url"}},
+		{"and is told what to hear", "serve", []string{"-mqtt-url", "mqtt://10.0.0.5:1883", "-mqtt-topics", ""}, env(), []string{"-mqtt-topics"}},
+		{"a video gateway says where the camera's name belongs", "serve", []string{"-video-gateway", "http://10.0.0.5/live"}, env(), []string{"-video-gateway", "{stream}"}},
+		{"both may be there", "serve", []string{"-mqtt-url", "mqtts://u:p@broker", "-video-gateway", "https://gw/live/{stream}/hls.m3u8"}, env(), nil},
 		{"a stray argument is not ignored", "serve", []string{"now"}, env(), []string{"now"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -32,7 +32,17 @@ func demoMain(ctx context.Context, p process) error {
 	if err != nil || c.PrintConfig {
 		return err
 	}
+	cameras, err := c.demoCameras()
+	if err != nil {
+		return err
+	}
+	if cameras != nil {
+		defer cameras.Close()
+	}
 	return serve(ctx, c, p.errOut, func(ctx context.Context, h *house) error {
+		if cameras != nil {
+			h.serveHTTP("demo cameras", cameras, simulate.Cameras(h.clock), nil)
+		}
 		street, err := fixtures.Street()
 		if err != nil {
 			return err
@@ -41,6 +51,10 @@ func demoMain(ctx context.Context, p process) error {
 			return err
 		}
 		if err := h.ground.look(ctx); err != nil { // before anybody walks on it
+			return err
+		}
+		hub, err := h.seedWatch(ctx, street)
+		if err != nil {
 			return err
 		}
 		fresh, err := seedAccounts(ctx, h.db, street.Posts)
@@ -52,6 +66,11 @@ func demoMain(ctx context.Context, p process) error {
 		}
 		if c.Workers > 0 {
 			if err := h.simulate(ctx); err != nil {
+				return err
+			}
+		}
+		if c.Alarms > 0 {
+			if err := h.simulateAlarms(street, hub); err != nil {
 				return err
 			}
 		}

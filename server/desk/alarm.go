@@ -248,9 +248,10 @@ func (d *Desk) heardAgain(ctx context.Context, tx pgx.Tx, device int64, now time
 }
 
 // TellSilent raises an alarm, once, for every device that was silent for longer
-// than its interval, and says how many there were.
+// than its interval while this desk was there to hear it, and says how many
+// there were. After a restart nobody is called silent for our own absence.
 func (d *Desk) TellSilent(ctx context.Context) (n int, err error) {
-	ids, err := postgres.SilentDevices(ctx, d.db.Pool, d.clock())
+	ids, err := postgres.SilentDevices(ctx, d.db.Pool, d.clock(), d.since)
 	if err != nil {
 		return 0, err
 	}

@@ -246,6 +246,14 @@ func TestSilenceIsAnAlarmOnce(t *testing.T) {
 		}
 	}
 	w.now = w.now.Add(2 * time.Second)
+	photos, err := blob.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	late := desk.New(w.db, photos, func() time.Time { return w.now }, func(int64) {})
+	if n, err := late.TellSilent(t.Context()); err != nil || n != 0 {
+		t.Errorf("who has just begun to listen calls others silent: %d %v", n, err)
+	}
 	var together errgroup.Group
 	told := make([]int, 3)
 	for i := range told { // on three nodes at once

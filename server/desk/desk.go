@@ -27,13 +27,14 @@ type Desk struct {
 	blob  *blob.Store
 	clock func() time.Time
 	ring  func(region int64)
+	since time.Time // when it began to listen: what was silent before, it did not hear
 	terms terms
 }
 
 // New makes the desk. ring is called after each commit that wrote into a
 // region's journal; it must not block.
 func New(db *postgres.DB, photos *blob.Store, clock func() time.Time, ring func(region int64)) *Desk {
-	return &Desk{db: db, blob: photos, clock: clock, ring: ring}
+	return &Desk{db: db, blob: photos, clock: clock, ring: ring, since: clock()}
 }
 
 // Report takes an incident in (上报). Sent again with the same ClientID it

@@ -195,12 +195,13 @@ func SeeDevice(ctx context.Context, q Querier, id int64, at time.Time, health st
 }
 
 const sqlSilentDevices = `
-SELECT id FROM alarm_device WHERE interval_s > 0 AND status = 'active' AND health <> 'offline' AND last_seen < $1::timestamptz - interval_s * interval '1 second' ORDER BY id LIMIT 500`
+SELECT id FROM alarm_device WHERE interval_s > 0 AND status = 'active' AND health <> 'offline'
+  AND GREATEST(last_seen, $2) < $1::timestamptz - interval_s * interval '1 second' AND last_seen IS NOT NULL ORDER BY id LIMIT 500`
 
-// SilentDevices lists devices that were silent for longer than their interval
-// and are not known to be offline.
-func SilentDevices(ctx context.Context, q Querier, now time.Time) ([]int64, error) {
-	rows, err := q.Query(ctx, sqlSilentDevices, now)
+// SilentDevices lists devices that were silent for longer than their interval,
+// since the instant when somebody began to listen, and are not known to be offline.
+func SilentDevices(ctx context.Context, q Querier, now, since time.Time) ([]int64, error) {
+	rows, err := q.Query(ctx, sqlSilentDevices, now, since)
 	if err != nil {
 		return nil, fmt.Errorf("list silent devices: %w", err)
 	}

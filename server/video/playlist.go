@@ -2,6 +2,8 @@ package video
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -21,16 +23,19 @@ import (
 // mark is how every playlist begins (RFC 8216).
 const mark = "#EXTM3U"
 
-const macSize = 16
-
 // sealRef is what stands in a rewritten playlist for a path at the gateway: the
-// path under a MAC, with the ending that players look at.
+// path, sealed with the ticket's key so that nobody reads or makes one, with the
+// ending that players look at. The same path is always the same reference, as
+// players expect: the nonce is a MAC of the path, so it never comes twice for
+// two paths.
 func sealRef(key []byte, target string) string {
 	ext := ""
 	if p, _, _ := strings.Cut(target, "?"); plainExt.MatchString(path.Ext(p)) {
 		ext = path.Ext(p)
 	}
-	return base64.RawURLEncoding.EncodeToString(append(macOf(key, target), target...)) + ext
+	box := boxOf(key)
+	nonce := subkey(key, "nonce "+target)[:box.NonceSize()]
+	return base64.RawURLEncoding.EncodeToString(box.Seal(nonce, nonce, []byte(target), nil)) + ext
 }
 
 var plainExt = regexp.MustCompile(`^\.[A-Za-z0-9]{1,5}$`)
@@ -39,17 +44,30 @@ var plainExt = regexp.MustCompile(`^\.[A-Za-z0-9]{1,5}$`)
 func openRef(key []byte, ref string) (target string, ok bool) {
 	sealed, _, _ := strings.Cut(ref, ".")
 	b, err := base64.RawURLEncoding.DecodeString(sealed)
-	if err != nil || len(b) <= macSize {
+	box := boxOf(key)
+	if err != nil || len(b) <= box.NonceSize() {
 		return "", false
 	}
-	target = string(b[macSize:])
-	return target, hmac.Equal(b[:macSize], macOf(key, target)) && sealRef(key, target) == ref
+	plain, err := box.Open(nil, b[:box.NonceSize()], b[box.NonceSize():], nil)
+	return string(plain), err == nil && sealRef(key, string(plain)) == ref
 }
 
-func macOf(key []byte, target string) []byte {
+func boxOf(key []byte) cipher.AEAD {
+	block, err := aes.NewCipher(subkey(key, "box"))
+	if err != nil {
+		panic(err) // a key of 32 bytes is one
+	}
+	box, err := cipher.NewGCM(block)
+	if err != nil {
+		panic(err) // AES has blocks of 16
+	}
+	return box
+}
+
+func subkey(key []byte, what string) []byte {
 	m := hmac.New(sha256.New, key)
-	m.Write([]byte(target))
-	return m.Sum(nil)[:macSize]
+	m.Write([]byte(what))
+	return m.Sum(nil)
 }
 
 var uriAttribute = regexp.MustCompile(`([:,]URI=)"([^"]*)"`)

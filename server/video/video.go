@@ -8,8 +8,8 @@
 //
 // The door fetches nothing but what the gateway's own playlists name, and that
 // only from the gateway's origin: every reference is replaced by one that holds
-// its path under a MAC with the ticket's key. What the client sends is never
-// part of an address.
+// its path, sealed with the ticket's key. What the client sends is never part of
+// an address.
 package video
 
 import (
