@@ -90,7 +90,7 @@ func Scatter(t testing.TB, db *postgres.DB, seed uint64, n int, region int64, gr
 		at := func(from time.Time, hours int) time.Time { return from.Add(time.Duration(r.IntN(hours+1)) * time.Hour) }
 		reported := now.Truncate(time.Second).Add(-time.Duration(r.IntN(60*24)) * time.Hour)
 		c := Case{
-			ID: uuid.UUID{0: byte(r.UintN(256)), 1: byte(r.UintN(256)), 6: 0x70, 8: 0x80, 12: byte(i >> 8), 13: byte(i), 14: byte(seed >> 8), 15: byte(seed)}, RegionID: region, CaseNo: fmt.Sprintf("T%d-%05d", seed, i),
+			ID: uuid.UUID{0: byte(r.UintN(256)), 1: byte(r.UintN(256)), 6: 0x70, 8: 0x80, 12: byte(i >> 8), 13: byte(i), 14: byte(seed >> 8), 15: byte(seed)}, RegionID: region, CaseNo: fmt.Sprintf("TT26112%d-%04d", seed, i),
 			State: word("reported", "verifying", "accepted", "dispatched", "returned", "handling", "suspended", "feedback", "checking", "evaluating", "closed", "archived", "archived", "archived", "rejected", "void", "merged"),
 			Kind:  word("incident", "incident", "incident", "micro", "info", "sos"), Source: word("patrol", "resident", "alarm"), Title: word("井盖缺失", "占道经营", "50%折扣_纠纷"),
 			Category: word("", "01", "02", "01-1", "02-1"), Urgency: word("notice", "normal", "urgent", "critical"), OrgID: grounds[r.IntN(len(grounds))], Address: "某路", Drill: r.IntN(12) == 0, ReportedAt: reported,

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/google/uuid"
@@ -87,6 +88,23 @@ func orgsBelow(ctx context.Context, q Querier, orgs ...int64) (ids []int64, err 
 	return ids, err
 }
 
+const sqlCaseByNumber = `SELECT COALESCE(array_agg(i.id), '{}') FROM region r JOIN incident i ON i.region_id = r.id AND i.case_no = upper($1)`
+
+// caseNumber is a whole case number, as it is read out on the telephone.
+var caseNumber = regexp.MustCompile(`^[A-Za-z]{1,4}[0-9]{6}-[0-9]{3,}$`)
+
+// byNumber finds the cases with a number; nil when the text is none, and then
+// it is looked for in titles and addresses.
+func byNumber(ctx context.Context, q Querier, text string) (ids []uuid.UUID, err error) {
+	if !caseNumber.MatchString(text) {
+		return nil, nil
+	}
+	if err = q.QueryRow(ctx, sqlCaseByNumber, text).Scan(&ids); err != nil {
+		err = fmt.Errorf("look for a case number: %w", err)
+	}
+	return ids, err
+}
+
 const mineQueue = `(i.owner_org = ANY ($21) OR i.owner_worker = NULLIF($23::bigint, 0)
     OR i.id IN (SELECT o.incident_id FROM dispatch_order o WHERE o.state IN ('pending', 'handling') AND (o.org_id = ANY ($22) OR o.worker_id = NULLIF($23::bigint, 0)))
     OR i.id IN (SELECT v.incident_id FROM verification v WHERE v.state = 'pending' AND (v.org_id = ANY ($22) OR v.worker_id = NULLIF($23::bigint, 0))))`
@@ -105,7 +123,7 @@ const incidentFilter = `
     OR $18 = 'dispatch' AND i.state IN ('accepted', 'returned') OR $18 = 'check' AND i.state IN ('feedback', 'checking') OR $18 = 'evaluate' AND i.state = 'evaluating'
     OR $18 = 'approve' AND (i.delay_asked OR i.suspend_asked) OR $18 = 'supervised' AND i.supervise <> '' OR $18 = 'suspended' AND i.state = 'suspended'
     OR $18 = 'noground' AND i.grid_id IS NULL OR $18 = 'mine' AND ` + mineQueue + `)
-  AND ($19::boolean IS NULL OR i.drill = $19)`
+  AND ($19::boolean IS NULL OR i.drill = $19) AND ($24::uuid[] IS NULL OR i.id = ANY ($24))`
 
 // Parties are read organisation by organisation, because an index gives the
 // order within one alone; what is asked of the time is asked of the party's copy.
@@ -119,12 +137,12 @@ const (
 	eachAbroad  = `SELECT x.* FROM unnest($1::bigint[]) o(id) CROSS JOIN LATERAL (`
 	abroad      = ` AND p.abroad`
 	asParty     = `) x`
-	newest      = ` AND ($24::timestamptz IS NULL OR (i.reported_at, i.id) < ($24, $25::uuid)) ORDER BY i.reported_at DESC, i.id DESC LIMIT $26`
-	newestParty = ` AND ($24::timestamptz IS NULL OR (p.reported_at, p.incident_id) < ($24, $25::uuid)) ORDER BY p.reported_at DESC, p.incident_id DESC LIMIT $26`
-	mostDue     = ` AND ($24::timestamptz IS NULL OR (i.next_due, i.id) > ($24, $25::uuid)) ORDER BY i.next_due, i.id LIMIT $26`
+	newest      = ` AND ($25::timestamptz IS NULL OR (i.reported_at, i.id) < ($25, $26::uuid)) ORDER BY i.reported_at DESC, i.id DESC LIMIT $27`
+	newestParty = ` AND ($25::timestamptz IS NULL OR (p.reported_at, p.incident_id) < ($25, $26::uuid)) ORDER BY p.reported_at DESC, p.incident_id DESC LIMIT $27`
+	mostDue     = ` AND ($25::timestamptz IS NULL OR (i.next_due, i.id) > ($25, $26::uuid)) ORDER BY i.next_due, i.id LIMIT $27`
 	pageOf      = `WITH page AS MATERIALIZED (SELECT DISTINCT id, reported_at, next_due FROM (`
 	pageIsRead  = `) SELECT s.* FROM page JOIN incident_shown s ON s.id = page.id `
-	atMost      = ` LIMIT $24`
+	atMost      = ` LIMIT $25`
 )
 
 const (
@@ -133,14 +151,14 @@ const (
 	newestParties = `) UNION ALL
 (` + eachNarrow + listColumns + ofParty + incidentFilter + newestParty + asParty + `) UNION ALL
 (` + eachAbroad + listColumns + ofParty + abroad + incidentFilter + newestParty + asParty
-	newestRead = `)) b ORDER BY reported_at DESC, id DESC LIMIT $26` + pageIsRead + `ORDER BY page.reported_at DESC, page.id DESC`
+	newestRead = `)) b ORDER BY reported_at DESC, id DESC LIMIT $27` + pageIsRead + `ORDER BY page.reported_at DESC, page.id DESC`
 
 	dueGround = listColumns + ofGround + incidentFilter + mostDue + `) UNION ALL
 (` + listColumns + ofReporter + incidentFilter + mostDue
 	dueParties = `) UNION ALL
 (` + eachNarrow + listColumns + ofParty + incidentFilter + mostDue + asParty + `) UNION ALL
 (` + eachAbroad + listColumns + ofParty + abroad + incidentFilter + mostDue + asParty
-	dueRead = `)) b ORDER BY next_due, id LIMIT $26` + pageIsRead + `ORDER BY page.next_due, page.id`
+	dueRead = `)) b ORDER BY next_due, id LIMIT $27` + pageIsRead + `ORDER BY page.next_due, page.id`
 
 	countOf     = `SELECT count(*) FROM (SELECT id FROM (`
 	countGround = `SELECT i.id ` + ofGround + incidentFilter + atMost + `) UNION
@@ -234,13 +252,20 @@ func (f IncidentFilter) args(ctx context.Context, q Querier) (args []any, partie
 	if err != nil {
 		return nil, false, err
 	}
+	ids, err := byNumber(ctx, q, f.Query)
+	if err != nil {
+		return nil, false, err
+	}
+	if ids != nil {
+		f.Query = ""
+	}
 	var open *bool
 	if yes := f.Queue != "" || f.SLA != "" || f.Due || f.Owner != nil && f.State == ""; yes || f.State != "" && !incident.State(f.State).Over() {
 		yes = true
 		open = &yes
 	}
 	return []any{all, narrow, f.Mine, f.State, f.Urgency, f.Category, f.Tier, f.Source, f.Kind, ground, f.Grid, owner, f.From, f.To, likeText(f.Query), open, f.SLA, string(f.Queue), f.Drill, f.Now,
-		append(depts, f.Acting.Orgs...), depts, f.Acting.Worker}, parties, nil
+		append(depts, f.Acting.Orgs...), depts, f.Acting.Worker, ids}, parties, nil
 }
 
 const sqlQueues = `
