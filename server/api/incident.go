@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,6 +35,18 @@ func shown(who access.Session, inc incident.Incident) incident.Incident {
 		return inc.Masked()
 	}
 	return inc
+}
+
+// onScreen is the list as this caller may read it: a shared wall is shown
+// nothing sensitive.
+func onScreen(who access.Session, list []incident.Incident) []incident.Incident {
+	if who.Kiosk != 0 {
+		list = slices.DeleteFunc(list, func(i incident.Incident) bool { return i.Sensitivity == "high" })
+	}
+	for i := range list {
+		list[i] = shown(who, list[i])
+	}
+	return list
 }
 
 func (a *API) incidentRoutes() {

@@ -131,9 +131,7 @@ func (a *API) listRoutes() {
 			}
 		}
 		list, next := cut(in.Paging, found.Incidents, cursorOf(f.Due))
-		for i := range list {
-			list[i] = shown(who, list[i])
-		}
+		list = onScreen(who, list)
 		return &struct {
 			ListHead
 			Body incidentList

@@ -26,8 +26,9 @@ type caseBody struct {
 	incidentDetail
 	Orders []dispatch.Order `json:"orders"`
 	postgres.CaseFile
-	Archive *archiveRef       `json:"archive,omitempty"`
-	May     []incident.Choice `json:"may"`
+	Clocks  []incident.Countdown `json:"clocks"`
+	Archive *archiveRef          `json:"archive,omitempty"`
+	May     []incident.Choice    `json:"may"`
 }
 
 type archiveRef struct {
@@ -246,6 +247,9 @@ func (a *API) caseFile(ctx context.Context, who access.Session, d incidentDetail
 		body.May = inc.May(who.Principal, desk.FactsOf(body.Orders, facts), a.Clock())
 	}
 	if body.CaseFile, err = postgres.ReadCaseFile(ctx, a.DB.Pool, d.ID); err != nil {
+		return body, err
+	}
+	if body.Clocks, err = postgres.ClocksOf(ctx, a.DB.Pool, d.ID); err != nil {
 		return body, err
 	}
 	row, ok, err := postgres.ReadArchive(ctx, a.DB.Pool, d.ID)

@@ -225,9 +225,9 @@ func (a *API) gridDetail(ctx context.Context, who access.Session, id int64) (d g
 	if err != nil {
 		return d, err
 	}
-	d.Incidents = make([]incident.Incident, len(found.Incidents))
-	for i := range d.Incidents {
-		d.Incidents[i] = shown(who, found.Incidents[i])
+	d.Incidents = onScreen(who, found.Incidents)
+	if d.Incidents == nil {
+		d.Incidents = []incident.Incident{}
 	}
 	return d, nil
 }

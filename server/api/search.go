@@ -52,7 +52,7 @@ func (a *API) searchRoutes() {
 func (a *API) find(ctx context.Context, who access.Session, kind, q string, scope []string, limit int) ([]postgres.Hit, error) {
 	switch kind {
 	case "incident":
-		hits, err := postgres.SearchIncidents(ctx, a.DB.Pool, scope, q, limit)
+		hits, err := postgres.SearchIncidents(ctx, a.DB.Pool, scope, who.Kiosk != 0, q, limit)
 		if who.Mask() == access.MaskPeople {
 			for i := range hits {
 				hits[i].Title = access.MaskText(hits[i].Title)

@@ -463,9 +463,7 @@ func (a *API) statisticRoutes() {
 			at := when[i.ID]
 			return incident.ListCursor{At: &at, ID: i.ID}
 		})
-		for i := range list {
-			list[i] = shown(who, list[i])
-		}
+		list = onScreen(who, list)
 		return &struct {
 			ListHead
 			Body incidentList

@@ -55,16 +55,25 @@ func TestAWallShowsNobodysName(t *testing.T) {
 		t.Fatal(status, body)
 	}
 	w.call("street-commander1", "POST", "/api/v1/incidents", map[string]any{"title": "居民 13912345678 来电", "point": middle["东湖"]})
-	for key, p := range w.probes("东湖") {
+	w.exec(`UPDATE category SET sensitive = true WHERE code = '02'`)
+	var secret incident.Incident
+	if status := w.json("street-commander1", "POST", "/api/v1/incidents", map[string]any{"title": "精神障碍患者走失", "category": "02", "point": middle["东湖"]}, &secret); status != 201 || secret.Sensitivity != "high" {
+		t.Fatal(status, secret.Sensitivity)
+	}
+	probes := w.probes("东湖")
+	for key, path := range map[string]string{"the case itself": "/incidents/" + secret.ID.String(), "its search": "/search?q=%E7%B2%BE%E7%A5%9E", "its number": "/search?q=" + secret.CaseNo, "its export": "/incidents?format=csv", "its late ones": "/incidents?sort=due"} {
+		probes["GET "+key] = probe{path: "/api/v1" + path}
+	}
+	for key, p := range probes {
 		if p.path == "" {
 			continue
 		}
 		method, _, _ := strings.Cut(key, " ")
 		status, body, _ := w.send(wall, method, p.path, p.body)
-		if status >= 500 || method != "GET" && status < 400 {
+		if asks := key == "POST /api/v1/area"; status >= 500 || method != "GET" && !asks && status < 400 {
 			t.Errorf("%s: %d %s", key, status, body)
 		}
-		for _, word := range []string{"赵一", "钱二", "13800138000", "13912345678", "孙grid_worker", "李指挥", `"code":"W1"`, `"reporter_`} {
+		for _, word := range []string{"赵一", "钱二", "13800138000", "13912345678", "孙grid_worker", "李指挥", "精神障碍", `"code":"W1"`, `"reporter_`} {
 			if strings.Contains(body, word) {
 				t.Errorf("%s tells %q: %s", key, word, body)
 			}

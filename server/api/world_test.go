@@ -14,6 +14,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ import (
 	"github.com/gridward/gridward/server/board"
 	"github.com/gridward/gridward/server/desk"
 	"github.com/gridward/gridward/server/fleet"
+	"github.com/gridward/gridward/server/incident"
 	"github.com/gridward/gridward/server/pgtest"
 	"github.com/gridward/gridward/server/postgres"
 	"github.com/gridward/gridward/server/signin"
@@ -53,6 +55,24 @@ type world struct {
 	session  map[string]uuid.UUID
 	jars     map[string]*http.Client
 	watched  map[string]watched
+	frozen   atomic.Pointer[time.Time] // what the desk and the API take for now; nil = the time
+}
+
+func (w *world) clock() time.Time {
+	if at := w.frozen.Load(); at != nil {
+		return *at
+	}
+	return time.Now()
+}
+
+// at sets the clock to an instant of Shanghai.
+func (w *world) at(text string) {
+	w.t.Helper()
+	at, err := time.ParseInLocation("2006-01-02 15:04", text, incident.BusinessZone())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.frozen.Store(&at)
 }
 
 const password = "Correct-Horse-7"
@@ -129,7 +149,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.desk = desk.New(db, photos, time.Now, func(int64) {})
+	w.desk = desk.New(db, photos, w.clock, func(int64) {})
 	w.signin = signin.New(db, signin.Options{})
 	for i, place := range places {
 		c := middle[place]
@@ -141,7 +161,7 @@ func newWorld(t *testing.T) *world {
 	}
 	mux := http.NewServeMux()
 	w.api = api.New(mux, api.Deps{
-		Gateway: true, DB: db, Desk: w.desk, Blob: photos, Board: w.board, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), Version: "test", WGS84: datum.ToWGS84,
+		Gateway: true, DB: db, Desk: w.desk, Clock: w.clock, Blob: photos, Board: w.board, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), Version: "test", WGS84: datum.ToWGS84,
 		Door: api.Door{Login: w.signin.Login, Logout: w.signin.Logout, ChangePassword: w.signin.ChangePassword, Pair: w.signin.Pair, NewPairing: w.signin.NewPairing, RevokeKiosk: w.signin.RevokeKiosk},
 		Sources: func(context.Context, access.Session) (territory.MapSources, error) {
 			return territory.MapSources{Default: "none"}, nil

@@ -61,6 +61,9 @@ func (d *Desk) archive(ctx context.Context, tx pgx.Tx, f *file) error {
 	if p.Clocks, err = postgres.ClocksOf(ctx, tx, next.ID); err != nil {
 		return err
 	}
+	if p.Clocks, err = postgres.ClocksOf(ctx, tx, next.ID); err != nil {
+		return err
+	}
 	entries, err := postgres.ReadJournalOf(ctx, tx, next.ID.String(), 10_000)
 	if err != nil {
 		return err

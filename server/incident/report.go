@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strings"
@@ -196,6 +197,18 @@ func (r Record) masked() Record {
 		r.Deed = &d
 	}
 	return r
+}
+
+// Sensitive reports whether an entry is about a case that is never shown on a
+// shared screen (管控对象, 信访 and the like). What cannot be read is.
+func Sensitive(e journal.Entry) bool {
+	if !bytes.Contains(e.Body, []byte(`"sensitivity"`)) {
+		return false
+	}
+	var body struct {
+		Sensitivity string `json:"sensitivity"`
+	}
+	return json.Unmarshal(e.Body, &body) != nil || body.Sensitivity == "high"
 }
 
 // MaskEntry returns a journal entry as somebody who may not see people reads

@@ -1,14 +1,13 @@
 package live
 
 import (
-	"bytes"
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/gridward/gridward/server/access"
 	"github.com/gridward/gridward/server/board"
+	"github.com/gridward/gridward/server/incident"
 	"github.com/gridward/gridward/server/journal"
 )
 
@@ -70,22 +69,10 @@ func (h *hall) sees(e *journal.Entry) (visible, masked bool) {
 		visible = visible || access.Within(h.scope, p)
 	}
 	masked = !access.Within(h.people, e.OrgPath)
-	if h.wall && visible && sensitive(e) || masked && hidden(e.Kind) {
+	if h.wall && visible && incident.Sensitive(*e) || masked && hidden(e.Kind) {
 		return false, true
 	}
 	return visible, masked
-}
-
-// sensitive reports whether the entry is about a case that is never shown on a
-// shared screen (管控对象, 信访 and the like).
-func sensitive(e *journal.Entry) bool {
-	if !bytes.Contains(e.Body, []byte(`"sensitivity"`)) {
-		return false
-	}
-	var body struct {
-		Sensitivity string `json:"sensitivity"`
-	}
-	return json.Unmarshal(e.Body, &body) != nil || body.Sensitivity == "high"
 }
 
 // nameOf is what the audience is told of the worker behind a handle.

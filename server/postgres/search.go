@@ -18,11 +18,14 @@ type Hit struct {
 	BBox  []float64  `json:"bbox,omitempty"`
 }
 
-const sqlSearchIncidents = `
+const findIncidents = `
 SELECT i.id::text AS id, i.case_no || ' ' || i.title AS title, o.name AS sub, i.geom AS point
 FROM incident i JOIN org o ON o.id = i.org_id
-WHERE o.path LIKE ANY ($1) AND (i.case_no ILIKE '%' || $2 || '%' OR i.title ILIKE '%' || $2 || '%' OR i.address ILIKE '%' || $2 || '%')
-ORDER BY i.reported_at DESC LIMIT $3`
+WHERE o.path LIKE ANY ($1) AND (i.case_no ILIKE '%' || $2 || '%' OR i.title ILIKE '%' || $2 || '%' OR i.address ILIKE '%' || $2 || '%')`
+
+const sqlSearchIncidents = findIncidents + ` ORDER BY i.reported_at DESC LIMIT $3`
+
+const sqlSearchIncidentsWall = findIncidents + ` AND i.sensitivity = 'normal' ORDER BY i.reported_at DESC LIMIT $3`
 
 const sqlSearchPlaces = `
 SELECT p.id::text AS id, p.name AS title, p.class AS sub, ST_Transform(p.geom, 4326) AS point
@@ -38,8 +41,12 @@ FROM base_road r
 WHERE r.name ILIKE '%' || $2 || '%' AND r.name <> '' AND EXISTS (SELECT FROM org o WHERE o.path LIKE ANY ($1))
 GROUP BY r.name ORDER BY r.name = $2 DESC, length(r.name) LIMIT $3`
 
-// SearchIncidents finds cases of the scope by number, title or address.
-func SearchIncidents(ctx context.Context, q Querier, scope []string, text string, limit int) ([]Hit, error) {
+// SearchIncidents finds cases of the scope by number, title or address; a
+// shared wall finds nothing sensitive.
+func SearchIncidents(ctx context.Context, q Querier, scope []string, wall bool, text string, limit int) ([]Hit, error) {
+	if wall {
+		return collectHits(ctx, q, "incident", sqlSearchIncidentsWall, scope, text, limit)
+	}
 	return collectHits(ctx, q, "incident", sqlSearchIncidents, scope, text, limit)
 }
 
