@@ -31,7 +31,12 @@ type caseFile struct {
 	Clocks  []incident.Countdown
 	May     []incident.Choice
 	Delays  []postgres.Delay
-	Archive *struct{ Number, SHA256 string }
+	Archive *struct {
+		Number string
+		SHA256 string `json:"sha256"`
+	}
+
+	Whistles []struct{ State string } // the list takes the place of the count
 }
 
 // office adds a department of the street with a head and a clerk.
@@ -213,8 +218,8 @@ func TestTheWholeLifeOverHTTP(t *testing.T) {
 		t.Fatalf("blow the whistle: %d %s", whistleStatus, whistle)
 	}
 	w.read("operator1", &c)
-	if c.Whistles != 1 || c.State != incident.Handling {
-		t.Errorf("%d whistles on a case that is %s", c.Whistles, c.State)
+	if len(c.Whistles) != 1 || c.State != incident.Handling {
+		t.Errorf("%d whistles on a case that is %s", len(c.Whistles), c.State)
 	}
 
 	w.move("dept_head-1", &c, enforcement, "sign", map[string]any{})
