@@ -357,6 +357,7 @@ export interface Reason {
 export interface Candidate {
   worker: number
   name: string
+  phone?: string
   org: number
   org_name: string
   role: string
@@ -386,6 +387,8 @@ export interface Advice {
   code: string
   text: string
   do?: string
+  /** What it is to be done with. */
+  with?: { worker?: number; name?: string; phone?: string; radius_m?: number; skills?: string[] }
 }
 
 export interface DepartmentChoice {
@@ -413,6 +416,7 @@ export interface Resource {
   kind: string
   name: string
   point: LonLat
+  kind_name?: string
   org_name?: string
   phone?: string
   distance_m?: number
@@ -496,6 +500,7 @@ export type ScreenControl = { by_name?: string; at?: string } & (
   | { do: 'layer'; layer: string; on: boolean }
   | { do: 'select'; kind: 'incident' | 'worker' | 'grid'; id: string | number }
   | { do: 'popup'; title?: string; text: string; seconds?: number }
+  | { do: 'close' }
 )
 
 // ---------------------------------------------------------------- whistle

@@ -70,7 +70,7 @@ test('an incident is reported from the map', async ({ page, house }) => {
   await page.locator('input[name=title]').fill('井盖缺失')
   await page.getByRole('button', { name: '上报', exact: true }).click()
   await expect(page.getByRole('heading', { name: '井盖缺失' })).toBeVisible()
-  await expect(page.locator('.ticker').getByText('井盖缺失')).toBeVisible()
+  await expect(page.locator('.ticker').getByRole('button', { name: /井盖缺失/ })).toBeVisible()
 })
 
 test('the wall recovers by itself when the server restarts, and misses nothing', async ({ page, house }) => {
@@ -83,7 +83,7 @@ test('the wall recovers by itself when the server restarts, and misses nothing',
   await house.start()
   await report(house, '重启期间上报的事件')
   await live(page)
-  await expect(page.locator('.ticker').getByText('重启期间上报的事件')).toBeVisible()
+  await expect(page.locator('.ticker').getByRole('button', { name: /重启期间上报的事件/ })).toBeVisible()
   await expect
     .poll(
       () =>

@@ -50,6 +50,8 @@ export interface Dispatching {
   lead: Assignee | null
   assist: Assignee[]
   requirement: string
+  /** How far to look; the server's own when nobody asked for more. */
+  radius: number | null
 }
 
 export interface Surroundings {
@@ -124,6 +126,7 @@ export class Desk {
   #detailSoon: ReturnType<typeof setTimeout> | null = null
   #rankSoon: ReturnType<typeof setTimeout> | null = null
   #asked = 0
+  #drove = 0
   /** The newest number heard: what a page that is read now knows at least. */
   #seq = 0
   #heatTimer: ReturnType<typeof setInterval> | null = null
@@ -213,8 +216,14 @@ export class Desk {
     this.#wall.alarmed()
   }
 
+  /** This page is about to drive the walls: it will be told as well, and knows already. */
+  driving(): void {
+    this.#drove = Date.now()
+  }
+
   /** A console drives this wall: done at once, and said who did it. */
   control(control: ScreenControl): void {
+    if (Date.now() - this.#drove < 3_000) return
     const scene = this.#wall.scene.get()
     let what = ''
     let popup: Driven['popup']
@@ -239,6 +248,11 @@ export class Desk {
           if (point) scene?.fly(point)
         } else this.#wall.select({ kind: control.kind, id: Number(control.id) })
         what = t('driven.select')
+        break
+      case 'close':
+        this.#wall.select(null)
+        this.closeArea()
+        what = t('driven.close')
         break
       case 'popup':
         popup = { title: control.title ?? '', text: String(control.text ?? '') }
@@ -439,6 +453,7 @@ export class Desk {
       lead: null,
       assist: [],
       requirement: order?.requirement ?? '',
+      radius: null,
     })
     void this.#rank()
   }
@@ -451,7 +466,10 @@ export class Desk {
     const open = this.dispatching.get()
     if (!open) return
     try {
-      const ranking = await api.post<Ranking>(`/incidents/${open.incident}/candidates`, { limit: 12 })
+      const ranking = await api.post<Ranking>(`/incidents/${open.incident}/candidates`, {
+        limit: 12,
+        radius_m: open.radius ?? undefined,
+      })
       this.#edit(open.incident, now => ({
         ranking: {
           ...ranking,
@@ -472,6 +490,14 @@ export class Desk {
         trouble: error instanceof api.ApiError ? error.message : t('error.unknown'),
       }))
     }
+  }
+
+  /** Looks for people farther away. */
+  widen(radius: number): void {
+    const open = this.dispatching.get()
+    if (!open) return
+    this.dispatching.set({ ...open, radius, loading: true })
+    void this.#rank()
   }
 
   #soonRanking(): void {

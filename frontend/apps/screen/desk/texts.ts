@@ -94,6 +94,7 @@ export const zh = {
   'dispatch.default': '默认部门',
   'dispatch.lead.none': '未选主办',
   'dispatch.points': '{n} 分',
+  'dispatch.widen': '扩大到 {n}',
 
   'rail.label': '地图工具',
   'rail.box': '框选',
@@ -190,6 +191,7 @@ export const zh = {
   'driven.layer': '切换图层',
   'driven.select': '打开详情',
   'driven.popup': '投送消息',
+  'driven.close': '收起详情',
 
   'whistle.raised': '{org} 吹哨：{reason}',
   'whistle.title': '吹哨报到',
@@ -302,6 +304,7 @@ export const en: Record<keyof typeof zh, string> = {
   'dispatch.default': 'usual',
   'dispatch.lead.none': 'no lead yet',
   'dispatch.points': '{n}',
+  'dispatch.widen': 'Widen to {n}',
 
   'rail.label': 'Map tools',
   'rail.box': 'Box',
@@ -398,6 +401,7 @@ export const en: Record<keyof typeof zh, string> = {
   'driven.layer': 'switched a layer',
   'driven.select': 'opened a card',
   'driven.popup': 'sent a message',
+  'driven.close': 'closed a card',
 
   'whistle.raised': '{org} blew the whistle: {reason}',
   'whistle.title': 'Whistles',
