@@ -12,6 +12,7 @@ CREATE TABLE gazetteer (
   address    text NOT NULL DEFAULT '',
   initials   text NOT NULL DEFAULT '',              -- of the name: hyxq
   pinyin     text NOT NULL DEFAULT '',              -- of the name in full: hupanyuanxiaoqu
+  search     text GENERATED ALWAYS AS (lower(name || ' ' || aliases || ' ' || address) || ' ' || initials || ' ' || pinyin) STORED, -- one look instead of five
   kind       text NOT NULL DEFAULT '',              -- 小区 楼栋 学校 …: the file's own word
   geom       geometry(Point, 4326) NOT NULL,
   src_crs    text NOT NULL DEFAULT 'wgs84',

@@ -161,8 +161,16 @@ func (a *API) intakeRoutes() {
 			}{}
 			list := incident.FindAlike(in.Category, in.Text, near, float64(radius), now)
 			list = list[:min(len(list), 20)]
+			ids := make([]uuid.UUID, len(list))
+			for i, a := range list {
+				ids[i] = a.Incident.ID
+			}
+			whole, err := postgres.IncidentsByID(ctx, a.DB.Pool, ids)
+			if err != nil {
+				return nil, err
+			}
 			for i := range list {
-				list[i].Incident = shown(who, list[i].Incident)
+				list[i].Incident = shown(who, whole[ids[i]])
 			}
 			out.Body.RadiusM, out.Body.Similar = radius, list
 			return out, nil

@@ -126,7 +126,7 @@ func (d *Desk) whistleGround(ctx context.Context, tx pgx.Tx, by access.Principal
 		if !access.Within(scope, inc.OrgPath) {
 			return nil, fault.New(fault.Missing, "没有这个事件，或者不在您的管辖范围")
 		}
-		if err := postgres.CountWhistle(ctx, tx, inc.ID, 1, now); err != nil {
+		if _, err := postgres.CountWhistle(ctx, tx, inc.ID, 1, now); err != nil { // NewWhistle refuses a case that is over
 			return nil, err
 		}
 		w.Region, w.Org, w.OrgPath, w.OrgName = inc.Region, inc.Org, inc.OrgPath, inc.OrgName
@@ -374,9 +374,10 @@ func (d *Desk) recordWhistle(ctx context.Context, tx pgx.Tx, w incident.Whistle,
 			return w, err
 		}
 	}
-	ended := over != nil && w.Over() && !before.Over()
-	if ended {
-		if err := postgres.CountWhistle(ctx, tx, *over, -1, now); err != nil {
+	tell := over != nil && done.Action == "raise"
+	if over != nil && w.Over() && !before.Over() {
+		var err error
+		if tell, err = postgres.CountWhistle(ctx, tx, *over, -1, now); err != nil {
 			return w, err
 		}
 	}
@@ -403,7 +404,7 @@ func (d *Desk) recordWhistle(ctx context.Context, tx pgx.Tx, w incident.Whistle,
 	}
 	slices.Sort(regions)
 	for _, region := range regions {
-		if region == w.Region && over != nil && (done.Action == "raise" || ended) {
+		if region == w.Region && tell {
 			if err := changed(ctx, tx, *over, by, w, done.Action); err != nil {
 				return w, err
 			}

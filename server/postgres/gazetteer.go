@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 
@@ -36,8 +37,7 @@ WITH found AS (
       WHEN lower(g.name) LIKE '%' || $3 || '%' THEN 0.7 WHEN lower(g.aliases) LIKE '%' || $3 || '%' THEN 0.65 WHEN lower(g.address) LIKE '%' || $3 || '%' THEN 0.5 ELSE 0.4 END AS score
   FROM gazetteer g JOIN org o ON o.id = g.org_id
   WHERE (o.path LIKE ANY ($1) OR (g.org_id = g.region_id AND g.region_id = ANY ($5)))
-    AND (lower(g.name) LIKE '%' || $3 || '%' OR lower(g.aliases) LIKE '%' || $3 || '%' OR lower(g.address) LIKE '%' || $3 || '%'
-      OR g.initials LIKE '%' || $3 || '%' OR g.pinyin LIKE $3 || '%')
+    AND g.search LIKE '%' || $3 || '%'
   UNION ALL
   SELECT 'w' || n.id, n.name, n.org_name, n.label_point, '网格', n.org_name,
     CASE WHEN lower(n.name) = $2 THEN 0.88 WHEN n.pinyin LIKE $3 || '%' OR lower(n.name) LIKE $3 || '%' THEN 0.6 ELSE 0.45 END
@@ -145,52 +145,43 @@ func AddressesOf(ctx context.Context, q Querier, region int64) ([]territory.Addr
 const sqlNearCases = `
 WITH at AS (SELECT $1::geometry AS p, ST_Expand($1::geometry, $2::float8 / 111320.0 / cos(radians(LEAST(ABS(ST_Y($1::geometry)), 80))), $2::float8 / 110540.0) AS box),
 near AS (
-  (SELECT i.id, ST_Distance(i.geom::geography, at.p::geography) AS m FROM incident i, at JOIN org o ON true
+  (SELECT i.id, i.case_no, i.state, i.category, i.title, i.description, i.reported_at, i.closed_at, ST_Distance(i.geom::geography, at.p::geography) AS m FROM incident i, at JOIN org o ON true
    WHERE o.id = i.org_id AND i.open AND i.geom && at.box AND i.drill = $5 AND o.path LIKE ANY ($3) ORDER BY i.geom <-> at.p LIMIT 200)
   UNION ALL
-  (SELECT i.id, ST_Distance(i.geom::geography, at.p::geography) FROM incident i, at JOIN org o ON true
+  (SELECT i.id, i.case_no, i.state, i.category, i.title, i.description, i.reported_at, i.closed_at, ST_Distance(i.geom::geography, at.p::geography) FROM incident i, at JOIN org o ON true
    WHERE o.id = i.org_id AND NOT i.open AND i.closed_at >= $4 AND i.geom && at.box AND i.drill = $5 AND o.path LIKE ANY ($3) ORDER BY i.geom <-> at.p LIMIT 200)
 )
-SELECT id, m FROM near WHERE m <= $2 ORDER BY m LIMIT 200`
-
-const sqlIncidentsByID = `SELECT * FROM incident_shown WHERE id = ANY ($1)`
+SELECT * FROM near WHERE m <= $2 ORDER BY m LIMIT 200`
 
 // NearCases returns at most 200 cases of the scope within radius metres of p,
 // open ones and those closed since the instant, nearest first; drills only
-// among drills.
+// among drills. They hold what a comparison reads, no more.
 func NearCases(ctx context.Context, q Querier, scope []string, p orb.Point, radius float64, since time.Time, drill bool) ([]incident.Near, error) {
 	rows, err := q.Query(ctx, sqlNearCases, p, radius, Under(scope), since, drill)
 	if err != nil {
 		return nil, fmt.Errorf("look for cases near by: %w", err)
 	}
-	type spot struct {
-		ID [16]byte
-		M  float64
-	}
-	spots, err := pgx.CollectRows(rows, pgx.RowToStructByPos[spot])
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (n incident.Near, err error) {
+		i := &n.Incident
+		return n, row.Scan(&i.ID, &i.CaseNo, &i.State, &i.Category, &i.Title, &i.Description, &i.ReportedAt, &i.ClosedAt, &n.DistanceM)
+	})
 	if err != nil {
 		return nil, fmt.Errorf("look for cases near by: %w", err)
 	}
-	if len(spots) == 0 {
-		return nil, nil
-	}
-	ids := make([][16]byte, len(spots))
-	for i, s := range spots {
-		ids[i] = s.ID
-	}
+	return list, nil
+}
+
+const sqlIncidentsByID = `SELECT * FROM incident_shown WHERE id = ANY ($1)`
+
+// IncidentsByID returns those of the incidents that are there, in no order.
+func IncidentsByID(ctx context.Context, q Querier, ids []uuid.UUID) (map[uuid.UUID]incident.Incident, error) {
 	list, err := collectIncidents(ctx, q, sqlIncidentsByID, ids)
 	if err != nil {
 		return nil, err
 	}
-	byID := map[[16]byte]incident.Incident{}
+	out := map[uuid.UUID]incident.Incident{}
 	for _, inc := range list {
-		byID[inc.ID] = inc
-	}
-	out := make([]incident.Near, 0, len(spots))
-	for _, s := range spots {
-		if inc, ok := byID[s.ID]; ok {
-			out = append(out, incident.Near{Incident: inc, DistanceM: s.M})
-		}
+		out[inc.ID] = inc
 	}
 	return out, nil
 }

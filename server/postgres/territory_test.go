@@ -17,7 +17,7 @@ import (
 	"github.com/gridward/gridward/server/territory"
 )
 
-func street(t *testing.T) *fixtures.Demo {
+func street(t testing.TB) *fixtures.Demo {
 	t.Helper()
 	d, err := fixtures.Street()
 	if err != nil {

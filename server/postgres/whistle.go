@@ -250,14 +250,16 @@ func Metres(ctx context.Context, q Querier, a, b orb.Point) (m float64, err erro
 }
 
 const sqlCountWhistle = `
-UPDATE incident SET whistles = GREATEST(whistles + $2, 0), version = version + 1, updated_at = $3 WHERE id = $1`
+UPDATE incident SET whistles = GREATEST(whistles + $2, 0), version = version + 1, updated_at = $3 WHERE id = $1 AND open`
 
-// CountWhistle keeps how many whistles stand over an incident, whose row the caller holds.
-func CountWhistle(ctx context.Context, q Querier, of uuid.UUID, change int, now time.Time) error {
-	if _, err := q.Exec(ctx, sqlCountWhistle, of, change, now); err != nil {
-		return fmt.Errorf("count the whistle: %w", err)
+// CountWhistle keeps how many whistles stand over an incident, whose row the
+// caller holds. A case that is over is not touched any more: ok is false.
+func CountWhistle(ctx context.Context, q Querier, of uuid.UUID, change int, now time.Time) (ok bool, err error) {
+	tag, err := q.Exec(ctx, sqlCountWhistle, of, change, now)
+	if err != nil {
+		return false, fmt.Errorf("count the whistle: %w", err)
 	}
-	return nil
+	return tag.RowsAffected() == 1, nil
 }
 
 const sqlAddWhistleParty = `
