@@ -92,7 +92,7 @@ func New(mux *http.ServeMux, d Deps) *API {
 	config.OpenAPIPath, config.DocsPath, config.SchemasPath = "/api/v1/openapi", "", ""
 	config.CreateHooks = nil // no $schema links in answers
 	config.AllowAdditionalPropertiesByDefault = true
-	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)
+	config.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", schemaNames())
 	config.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat, "text/csv": csvFormat, xlsxType: xlsxFormat}
 	config.Transformers = []huma.Transformer{translateErrors, signExport(d.Clock)}
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
