@@ -122,7 +122,9 @@ func million(b *testing.B) {
 	p50("queues_ms", func(ctx context.Context) error {
 		return yes(postgres.OpenCases(ctx, db.Pool, all, 1, postgres.Acting{Orgs: []int64{top}}, now))
 	})
-	p50("overview_ms", func(ctx context.Context) error { return yes(postgres.CaseCounts(ctx, db.Pool, now.Truncate(24*time.Hour))) })
+	p50("overview_ms", func(ctx context.Context) error {
+		return yes(postgres.CaseCounts(ctx, db.Pool, now.Truncate(24*time.Hour)))
+	})
 	statistic := func(name string, p metric.Period) {
 		p50(name, func(ctx context.Context) error {
 			for _, p := range []metric.Period{p, p.Before(), p.LastYear()} {
