@@ -32,7 +32,7 @@ type StatisticQuery struct {
 }
 
 // period reads what the caller asks for.
-func (in StatisticQuery) period(now time.Time) (p metric.Period, err error) {
+func (in StatisticQuery) period(now time.Time) (p metric.Span, err error) {
 	zone := incident.BusinessZone()
 	read := func(field, text string, missing time.Time, lastDay bool) time.Time {
 		if text == "" {
@@ -61,7 +61,7 @@ func (in StatisticQuery) period(now time.Time) (p metric.Period, err error) {
 	return p, err
 }
 
-func (in StatisticQuery) filter(who access.Session, p metric.Period, now time.Time) postgres.StatisticFilter {
+func (in StatisticQuery) filter(who access.Session, p metric.Span, now time.Time) postgres.StatisticFilter {
 	return postgres.StatisticFilter{Scope: who.Scope(access.SeeStatistic), From: p.From, To: p.To, Now: now, By: in.By, Org: some(in.Org), Category: in.Category}
 }
 
@@ -81,9 +81,9 @@ type statisticRow struct {
 
 type statisticBody struct {
 	At         time.Time         `json:"at"`
-	Period     metric.Period     `json:"period"`
-	Previous   metric.Period     `json:"previous"`
-	LastYear   metric.Period     `json:"last_year"`
+	Period     metric.Span     `json:"period"`
+	Previous   metric.Span     `json:"previous"`
+	LastYear   metric.Span     `json:"last_year"`
 	By         string            `json:"by"`
 	Rows       []statisticRow    `json:"rows"`
 	Totals     statisticRow      `json:"totals"`
@@ -188,7 +188,7 @@ func (a *API) statistics(ctx context.Context, who access.Session, in *StatisticQ
 		return nil, err
 	}
 	b := &statisticBody{At: now.UTC(), Period: p, Previous: p.Before(), LastYear: p.LastYear(), By: in.By, Dictionary: dictionary()}
-	periods := []metric.Period{b.Period, b.Previous}
+	periods := []metric.Span{b.Period, b.Previous}
 	if b.LastYear != b.Previous {
 		periods = append(periods, b.LastYear)
 	}
@@ -373,7 +373,7 @@ type trendPoint struct {
 
 type trendBody struct {
 	Bucket string        `json:"bucket"`
-	Period metric.Period `json:"period"`
+	Period metric.Span `json:"period"`
 	Points []trendPoint  `json:"points"`
 }
 

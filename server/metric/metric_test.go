@@ -146,11 +146,11 @@ func TestPeriodsThatAreHeldAgainstEachOther(t *testing.T) {
 		"leap day against the last day of February":   {"2028-02-29", "2028-03-01", "2028-02-28", "2028-02-29", "2027-02-28", "2027-03-01"},
 		"a leap February against January and a short": {"2028-02-01", "2028-03-01", "2028-01-01", "2028-02-01", "2027-02-01", "2027-03-01"},
 	} {
-		p := metric.Period{From: day(c.from), To: day(c.to)}
-		if got, want := p.Before(), (metric.Period{From: day(c.beforeFrom), To: day(c.beforeTo)}); got != want {
+		p := metric.Span{From: day(c.from), To: day(c.to)}
+		if got, want := p.Before(), (metric.Span{From: day(c.beforeFrom), To: day(c.beforeTo)}); got != want {
 			t.Errorf("%s: before it %v, want %v", name, got, want)
 		}
-		if got, want := p.LastYear(), (metric.Period{From: day(c.lastFrom), To: day(c.lastTo)}); got != want {
+		if got, want := p.LastYear(), (metric.Span{From: day(c.lastFrom), To: day(c.lastTo)}); got != want {
 			t.Errorf("%s: last year %v, want %v", name, got, want)
 		}
 	}

@@ -125,9 +125,9 @@ func million(b *testing.B) {
 	p50("overview_ms", func(ctx context.Context) error {
 		return yes(postgres.CaseCounts(ctx, db.Pool, now.Truncate(24*time.Hour)))
 	})
-	statistic := func(name string, p metric.Period) {
+	statistic := func(name string, p metric.Span) {
 		p50(name, func(ctx context.Context) error {
-			for _, p := range []metric.Period{p, p.Before(), p.LastYear()} {
+			for _, p := range []metric.Span{p, p.Before(), p.LastYear()} {
 				for _, cohort := range metric.Cohorts() {
 					if _, err := postgres.CountAlike(ctx, db.Pool, cohort, postgres.StatisticFilter{Scope: all, From: p.From, To: p.To, Now: now, By: "org"}); err != nil {
 						return err
@@ -137,6 +137,6 @@ func million(b *testing.B) {
 			return nil
 		})
 	}
-	statistic("month_ms", metric.Period{From: now.AddDate(0, -2, 0), To: now.AddDate(0, -1, 0)})
-	statistic("year_ms", metric.Period{From: now.AddDate(-1, 0, 0), To: now})
+	statistic("month_ms", metric.Span{From: now.AddDate(0, -2, 0), To: now.AddDate(0, -1, 0)})
+	statistic("year_ms", metric.Span{From: now.AddDate(-1, 0, 0), To: now})
 }
