@@ -149,7 +149,7 @@ export const zh = {
   'stage.rework': '返工',
   'stage.evaluate': '评价',
   'stage.escalate': '上报升级',
-  'stage.return': '重新派遣',
+  'stage.return': '退回期限',
   'stage.case': '全案',
   'stage.sos_ack': '接警',
 
@@ -435,7 +435,7 @@ export const en: Record<Word, string> = {
   'stage.rework': 'rework',
   'stage.evaluate': 'rate',
   'stage.escalate': 'report up',
-  'stage.return': 'dispatch again',
+  'stage.return': 'may be returned',
   'stage.case': 'whole case',
   'stage.sos_ack': 'acknowledge',
 

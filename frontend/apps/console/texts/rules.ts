@@ -119,7 +119,6 @@ export const rules = {
     '试算把改动当作已生效，列出到期时间会不同的在办案件；保存不会移动它们。',
     'As if the change were in force: the cases whose due instant would differ. Saving does not move them.',
   ],
-  'stage.resolve': ['全案', 'Whole case'],
   'limit.wd': ['{n} 个工作日', '{n} working days'],
   'limit.wh': ['{n} 工作时', '{n} working hours'],
   'limit.wmin': ['{n} 工作分钟', '{n} working minutes'],
