@@ -40,6 +40,7 @@ func TestParseServe(t *testing.T) {
 		{"and is told what to hear", "serve", []string{"-mqtt-url", "mqtt://10.0.0.5:1883", "-mqtt-topics", ""}, env(), []string{"-mqtt-topics"}},
 		{"a video gateway says where the camera's name belongs", "serve", []string{"-video-gateway", "http://10.0.0.5/live"}, env(), []string{"-video-gateway", "{stream}"}},
 		{"both may be there", "serve", []string{"-mqtt-url", "mqtts://u:p@broker", "-video-gateway", "https://gw/live/{stream}/hls.m3u8"}, env(), nil},
+		{"a public address is a whole one", "serve", []string{"-public-url", "gridward.example"}, env(), []string{"-public-url"}},
 		{"a stray argument is not ignored", "serve", []string{"now"}, env(), []string{"now"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

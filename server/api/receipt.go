@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"html/template"
 	"io"
 	"mime"
@@ -97,8 +98,8 @@ func (a *API) answerReceipt(ctx context.Context, w http.ResponseWriter, r *http.
 	}
 	status := http.StatusOK
 	if err != nil {
-		p, ok := a.problem(ctx, err).(*problem)
-		if !ok {
+		var p *problem
+		if !errors.As(a.problem(ctx, err), &p) {
 			return
 		}
 		status, shown.Problem = p.Status, p.Detail

@@ -41,7 +41,7 @@ func (m *mailer) send(ctx context.Context, l letter) (receipt, error) {
 	if err != nil {
 		return receipt{}, err
 	}
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	if err := client.Mail(from.Address); err != nil {
 		return receipt{}, mailRefusal(err)
 	}
@@ -107,7 +107,7 @@ func (m *mailer) connect(ctx context.Context) (*smtp.Client, error) {
 		return nil, mailRefusal(err)
 	}
 	if err := m.greet(client, security, secure); err != nil {
-		client.Close()
+		_ = client.Close()
 		return nil, err
 	}
 	return client, nil
