@@ -296,9 +296,9 @@ func (p *Policy) judgeWay(c Case, f *Fact, out *Candidate, give func(code, text 
 	default:
 		metres := math.Round(f.Metres)
 		out.DistanceM, out.By = &metres, f.By
-		text := "沿道路" + inMetres(metres)
+		text := "沿道路 " + inMetres(metres)
 		if f.By != ByStreet {
-			text = "直线距离" + inMetres(metres) + "（道路距离未知）"
+			text = "直线距离 " + inMetres(metres) + "（道路距离未知）"
 		}
 		give("distance", text, p.Points.Distance*share(metres, p.radius(Case{}, f)))
 	}

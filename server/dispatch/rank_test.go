@@ -110,6 +110,29 @@ func TestWhoIsLeftOutAndWhy(t *testing.T) {
 	}
 }
 
+func TestTheReasonsAreSentences(t *testing.T) {
+	t.Parallel()
+	say := func(c Case, change func(*Fact)) string {
+		r := Rank(policy(), c, []Fact{fit(1, Neighbour, 320, change)})
+		var list []string
+		for _, reason := range r.Candidates[0].Reasons {
+			list = append(list, reason.Text)
+		}
+		return strings.Join(list, "；")
+	}
+	for want, got := range map[string]string{
+		"负责相邻网格（湖东）；沿道路 320 米；定位 20 秒前；手上没有未办任务；今天还没有派过任务": say(here, func(f *Fact) { f.Grid = "湖东" }),
+		"负责相邻网格；直线距离 1.2 公里（道路距离未知）；定位已 10 分钟未更新，位置可能不准；手上有 1 件未办任务；具备技能：消防；今天已派 2 件": say(Case{Located: true, Wanted: []string{"fire", "aid"}},
+			func(f *Fact) {
+				f.Metres, f.By, f.Age, f.Load, f.Today, f.Skills = 1234, ByStraight, 10*time.Minute, 1, 2, []string{"fire"}
+			}),
+	} {
+		if got != want {
+			t.Errorf("got  %s\nwant %s", got, want)
+		}
+	}
+}
+
 func TestWhatToDoWhenNobodyFits(t *testing.T) {
 	t.Parallel()
 	off := func(f *Fact) { f.OnDuty = false }
