@@ -36,6 +36,21 @@ const tones: Record<string, Line['tone']> = {
   'incident.archived': 'good',
 }
 
+/** In these the organisation named is the one that was told to act; in the others it is the one that acted. */
+const given = new Set([
+  'incident.dispatched',
+  'incident.reassigned',
+  'incident.assisted',
+  'incident.reworked',
+  'incident.recalled',
+  'incident.waived',
+  'incident.check_assigned',
+  'incident.verify_requested',
+])
+
+const by = (entry: JournalEntry, deed: Deed | undefined): string =>
+  [deed?.by_name, given.has(entry.kind) ? '' : deed?.org_name].filter(Boolean).join(' · ')
+
 const stateWord = (state: string | undefined): string => (state ? word('state', state) : '')
 
 export function line(entry: JournalEntry): Line {
@@ -45,9 +60,9 @@ export function line(entry: JournalEntry): Line {
   return {
     key: `${entry.region}/${entry.seq}`,
     at: entry.at,
-    who: deed?.by_name || (entry.kind === 'incident.reported' ? body.reporter_name || '' : '') || t('deed.system'),
+    who: by(entry, deed) || (entry.kind === 'incident.reported' ? body.reporter_name || '' : '') || t('deed.system'),
     what: entry.kind.startsWith('incident.') ? deedName(entry.kind) : word('journal', entry.kind),
-    whom: [deed?.org_name, deed?.worker_name].filter(Boolean).join(' '),
+    whom: given.has(entry.kind) ? [deed?.org_name, deed?.worker_name].filter(Boolean).join(' ') : '',
     from: moved ? stateWord(deed?.from) : '',
     to: moved ? stateWord(deed?.to) : '',
     said: [deed?.reason, deed?.note].filter((text): text is string => !!text),
