@@ -174,7 +174,7 @@ test('a case from the call to its end: verified, dispatched, reworked, rated', a
 
   // 评价, 结案
   await operator.press('评价')
-  await operator.dialog.getByRole('radiogroup', { name: '总体评价' }).getByText('非常满意', { exact: true }).click()
+  await operator.dialog.locator('.n-form-item', { hasText: '总体评价' }).getByText('非常满意', { exact: true }).click()
   await operator.send('评价')
   await operator.stands('已结案')
 

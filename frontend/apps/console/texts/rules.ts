@@ -54,6 +54,10 @@ export const rules = {
   'calendar.season.to': ['至（月-日）', 'To (MM-DD)'],
   'calendar.follows': ['执行国家放假与调休安排', 'Follows the holiday lists'],
   'calendar.unsaved': ['有未保存的改动', 'Not saved'],
+  'calendar.dry.lead': [
+    '试算把新日历当作已生效，列出到期时间会不同的在办案件；保存不会移动它们。',
+    'As if this calendar were in force: the cases whose due instant would differ. Saving does not move them.',
+  ],
   'calendar.discard': ['放弃改动', 'Discard'],
   'calendar.name': ['名称', 'Name'],
   'calendar.org': ['适用单位', 'Organisation'],
