@@ -439,9 +439,13 @@ export interface Area {
   counts?: Record<string, number>
 }
 
+/** One of those a command is for, with the acknowledgement. */
 export interface CommandAck {
   account?: number
+  worker?: number
+  org?: number
   name: string
+  by_name?: string
   org_name?: string
   at?: string | null
   text?: string
@@ -568,8 +572,8 @@ export interface Camera {
   status: string
   sensitivity?: string
   distance_m?: number
-  /** Whether what is asked about lies in the camera's field of view. */
-  facing?: boolean
+  /** Whether the place asked about lies in the camera's sector and range. */
+  sees?: boolean
 }
 
 export interface VideoTicket {
@@ -637,7 +641,16 @@ export interface Alarm {
   acked_name?: string
   acked_at?: string | null
   incident?: string | null
+  /** offline: the device itself is gone. */
+  class?: 'alarm' | 'offline'
+  /** The device was disarmed or bypassed. */
+  quiet?: boolean
+  phone?: string
+  contact?: string
+  /** Only in GET /alarms/{id}. */
+  nearest?: NearWorker[]
   cameras?: Camera[]
+  may?: May<AlarmAction>[]
 }
 
 // ---------------------------------------------------------------- calendar and rules

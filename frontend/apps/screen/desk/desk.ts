@@ -117,6 +117,8 @@ export class Desk {
   readonly whistles = new Roll<Whistle>(50)
   readonly commands = new Roll<Command>(20)
   readonly sos = new Store<SosDetail | null>(null)
+  /** The alarm that is shown, with who and what is near it. */
+  readonly alarm = new Store<Alarm | null>(null)
   readonly driven = new Store<Driven | null>(null)
   readonly watching = new Store<Watching | null>(null)
   readonly said = new Store('')
@@ -147,6 +149,7 @@ export class Desk {
     this.dispatching.subscribe(() => this.drawLinks())
     this.around.subscribe(() => this.#drawAround())
     this.sos.subscribe(() => this.#drawAround())
+    this.alarm.subscribe(() => this.#drawAround())
     this.heating.subscribe(() => this.#drawHeat())
   }
 
@@ -174,6 +177,7 @@ export class Desk {
       this.queue.get() ? this.#loadPage(true) : Promise.resolve(),
       this.#loadAlarms(),
       this.#loadWhistles(),
+      this.#loadCommands(),
       selected?.kind === 'incident' && this.detail.get() ? this.load(selected.id) : Promise.resolve(),
     ])
   }
@@ -189,7 +193,8 @@ export class Desk {
       if (incident && this.detail.get()?.id === incident.id) this.#soonDetail(incident.id)
       const open = this.dispatching.get()
       if (open && !open.sending) this.#soonRanking()
-    } else if (event.kind.startsWith('alarm.') && body && 'id' in body) this.#alarm(body as unknown as Alarm, event)
+    } else if (event.kind.startsWith('alarm.') && typeof body?.id === 'string')
+      this.#alarm(body as unknown as Alarm, event)
     else if (event.kind.startsWith('whistle.') && body && 'id' in body) {
       const whistle = body as unknown as Whistle
       if (this.whistles.put(whistle, event.seq) && event.kind === 'whistle.raised') {
@@ -199,8 +204,7 @@ export class Desk {
       const open = this.detail.get()
       if (open && whistle.incident === open.id) this.#soonDetail(open.id)
     } else if (event.kind.startsWith('command.') && body && 'id' in body) {
-      const command = body as unknown as Command
-      if (this.commands.put(command, event.seq) && event.kind === 'command.sent') this.#wall.speaker.play('normal')
+      void this.#loadCommands(event.kind === 'command.sent')
     } else if (event.kind.startsWith('sos.') && body) {
       const open = this.sos.get()
       if (open && open.id === body.id) {
@@ -212,8 +216,10 @@ export class Desk {
 
   #alarm(alarm: Alarm, event: LiveEvent): void {
     const known = this.alarms.list.get().some(a => a.id === alarm.id)
-    if (this.alarms.put(alarm, event.seq) && !known && alarm.state === 'new') this.#wall.speaker.play('critical')
+    if (this.alarms.put(alarm, event.seq) && !known && alarming(alarm)) this.#wall.speaker.play('critical')
+    if (this.alarm.get()?.id === alarm.id) void this.openAlarm(alarm.id)
     this.#wall.alarmed()
+    this.#drawAround()
   }
 
   /** This page is about to drive the walls: it will be told as well, and knows already. */
@@ -662,6 +668,29 @@ export class Desk {
     }
   }
 
+  /** Commands for whoever sits here that wait for an answer. */
+  async #loadCommands(news = false): Promise<void> {
+    if (this.#wall.kiosk) return
+    const at = this.#seq
+    try {
+      const { commands } = await api.get<{ commands: Command[] }>('/commands', { mine: true, limit: 20 })
+      const me = this.#wall.session.get()?.principal
+      const orgs = me?.posts.map(post => post.org) ?? []
+      const open = (commands ?? []).filter(
+        c =>
+          c.need_ack &&
+          c.acks?.some(
+            a => !a.at && (a.worker ? a.worker === me?.worker : a.org !== undefined && orgs.includes(a.org)),
+          ),
+      )
+      const before = this.commands.list.get()
+      this.commands.replace(open, at)
+      if (news && open.some(c => !before.some(b => b.id === c.id))) this.#wall.speaker.play('normal')
+    } catch {
+      // an older server
+    }
+  }
+
   async acknowledgeCommand(command: Command): Promise<void> {
     await api.post(`/commands/${command.id}/ack`, { text: '' })
     this.commands.remove(command.id)
@@ -692,7 +721,7 @@ export class Desk {
     const around = this.around.get()
     desk.showShape(around ? outline(around.shape) : null)
     const sos = this.sos.get()
-    const cameras = around?.area?.cameras ?? sos?.cameras ?? []
+    const cameras = around?.area?.cameras ?? sos?.cameras ?? this.alarm.get()?.cameras ?? []
     desk.showMarks([
       ...cameras.flatMap(c => (c.point ? [{ kind: 'camera' as const, point: c.point, name: c.name }] : [])),
       ...(around?.area?.resources ?? []).map(r => ({ kind: 'resource' as const, point: r.point, name: r.name })),
@@ -797,6 +826,19 @@ export class Desk {
     }
   }
 
+  async openAlarm(id: string | null): Promise<void> {
+    if (!id) {
+      this.alarm.set(null)
+      return
+    }
+    try {
+      const detail = await api.get<Alarm>(`/alarms/${id}`)
+      this.alarm.set({ ...detail, nearest: detail.nearest ?? [], cameras: detail.cameras ?? [] })
+    } catch {
+      // the list has what the event said
+    }
+  }
+
   async #loadAlarms(): Promise<void> {
     const at = this.#seq
     try {
@@ -812,7 +854,7 @@ export class Desk {
     try {
       const answer = await api.post<Alarm | Incident>(`/alarms/${alarm.id}/${action}`, filled({ note }))
       const incident = action === 'incident' ? ((answer as Alarm).incident ?? (answer as Incident).id) : null
-      await this.#loadAlarms()
+      await Promise.all([this.#loadAlarms(), this.alarm.get()?.id === alarm.id ? this.openAlarm(alarm.id) : null])
       if (incident) this.#wall.select({ kind: 'incident', id: incident })
       return null
     } catch (error) {
@@ -836,7 +878,11 @@ export class Desk {
 }
 
 /** Alarms that ask for somebody. */
-export const alarming = (alarm: Alarm): boolean => ['new', 'acked', 'verifying'].includes(alarm.state)
+export const alarming = (alarm: Alarm): boolean =>
+  ['new', 'acked', 'verifying'].includes(alarm.state) &&
+  alarm.class !== 'offline' &&
+  !alarm.quiet &&
+  !['notice', 'normal'].includes(String(alarm.level))
 
 /** The row of a case: the list's shape, without what only its page has. */
 export function rowOf(detail: LoopIncident): Incident {
