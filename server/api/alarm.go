@@ -365,9 +365,10 @@ func (a *API) alarmDeviceRoutes() {
 		return shown(ctx, who, d.ID)
 	}, created)
 
-	route(a, http.MethodPut, "/alarm-devices/{id}", "Change an alarm device; its ident stays, and arming has a route of its own", power(access.ManageDevices), func(ctx context.Context, who access.Session, in *struct {
-		ID   int64 `path:"id"`
-		Body alarmDeviceIn
+	route(a, http.MethodPut, "/alarm-devices/{id}", "Change an alarm device; its ident stays, so do schedule and settings that are not said, and arming has a route of its own", power(access.ManageDevices), func(ctx context.Context, who access.Session, in *struct {
+		ID      int64  `path:"id"`
+		IfMatch string `header:"If-Match" doc:"the version that was looked at"`
+		Body    alarmDeviceIn
 	}) (*reply, error) {
 		old, err := postgres.AlarmDeviceByID(ctx, a.DB.Pool, in.ID, false)
 		if err == nil && !who.May(access.ManageDevices, old.OrgPath) {
@@ -382,11 +383,25 @@ func (a *API) alarmDeviceRoutes() {
 			return nil, f
 		}
 		in.Body.Ident = old.Ident
+		if in.Body.Schedule == nil {
+			in.Body.Schedule = old.Schedule
+		}
+		if len(in.Body.Settings) == 0 {
+			in.Body.Settings = old.Settings
+		}
+		if in.Body.Status == "" {
+			in.Body.Status = old.Status
+		}
 		d, err := a.alarmDeviceOf(ctx, who, in.Body)
 		if err != nil {
 			return nil, err
 		}
 		d.ID = old.ID
+		if d.Version, err = version(in.IfMatch); err != nil {
+			return nil, err
+		} else if d.Version == 0 {
+			d.Version = old.Version
+		}
 		err = a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			if err := postgres.SetAlarmDevice(ctx, tx, d); err != nil {
 				return err
@@ -403,7 +418,7 @@ func (a *API) alarmDeviceRoutes() {
 		ID   int64 `path:"id"`
 		Body struct {
 			Mode   alarm.Mode `json:"mode" enum:"armed,disarmed,bypassed"`
-			Reason string     `json:"reason,omitempty" maxLength:"200" doc:"needed to disarm or bypass"`
+			Reason string     `json:"reason,omitempty" maxLength:"200"`
 		}
 	}) (*reply, error) {
 		if _, err := a.Desk.ArmDevice(ctx, who.Principal, in.ID, in.Body.Mode, strings.TrimSpace(in.Body.Reason)); err != nil {

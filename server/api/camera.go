@@ -64,7 +64,7 @@ type cameraIn struct {
 	Place       string     `json:"place,omitempty"`
 	Point       *orb.Point `json:"point"`
 	CRS         string     `json:"crs,omitempty" enum:"wgs84,gcj02,bd09,"`
-	Heading     *float32   `json:"heading,omitempty"`
+	Heading     *float32   `json:"heading,omitempty" nullable:"true" doc:"degrees from north; none: it looks all around"`
 	FOV         float32    `json:"fov,omitempty"`
 	RangeM      float32    `json:"range_m,omitempty"`
 	Network     string     `json:"network,omitempty" enum:"private,internet,government,"`
@@ -229,8 +229,9 @@ func (a *API) cameraRoutes() {
 	}, created)
 
 	route(a, http.MethodPut, "/cameras/{id}", "Change a camera; its number stays. What becomes sensitive or leaves service ends its tickets", power(access.ManageDevices), func(ctx context.Context, who access.Session, in *struct {
-		ID   int64 `path:"id"`
-		Body cameraIn
+		ID      int64  `path:"id"`
+		IfMatch string `header:"If-Match" doc:"the version that was looked at"`
+		Body    cameraIn
 	}) (*reply, error) {
 		see, err := sight(who)
 		if err != nil {
@@ -254,6 +255,11 @@ func (a *API) cameraRoutes() {
 			return nil, err
 		}
 		c.ID = old.ID
+		if c.Version, err = version(in.IfMatch); err != nil {
+			return nil, err
+		} else if c.Version == 0 {
+			c.Version = old.Version
+		}
 		err = a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			if err := postgres.SetCamera(ctx, tx, c); err != nil {
 				return err
@@ -329,7 +335,7 @@ func (a *API) cameraImportRoute() {
 				case known && !who.May(access.ManageDevices, old.OrgPath):
 					return bad(c.Where+": ", fault.New(fault.Conflict, "国标编码 %s 已登记", c.GBID))
 				case known:
-					c.ID = old.ID
+					c.ID, c.Version = old.ID, old.Version
 					out.Body.Changed++
 					err = postgres.SetCamera(ctx, tx, c)
 					if err == nil && (c.Status == "retired" || c.Sensitivity != old.Sensitivity) {

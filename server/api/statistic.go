@@ -81,9 +81,9 @@ type statisticRow struct {
 
 type statisticBody struct {
 	At         time.Time         `json:"at"`
-	Period     metric.Span     `json:"period"`
-	Previous   metric.Span     `json:"previous"`
-	LastYear   metric.Span     `json:"last_year"`
+	Period     metric.Span       `json:"period"`
+	Previous   metric.Span       `json:"previous"`
+	LastYear   metric.Span       `json:"last_year"`
 	By         string            `json:"by"`
 	Rows       []statisticRow    `json:"rows"`
 	Totals     statisticRow      `json:"totals"`
@@ -372,9 +372,9 @@ type trendPoint struct {
 }
 
 type trendBody struct {
-	Bucket string        `json:"bucket"`
-	Period metric.Span `json:"period"`
-	Points []trendPoint  `json:"points"`
+	Bucket string       `json:"bucket"`
+	Period metric.Span  `json:"period"`
+	Points []trendPoint `json:"points"`
 }
 
 func (a *API) trend(ctx context.Context, who access.Session, in *trendQuery) (*trendBody, error) {

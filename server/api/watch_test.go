@@ -1,8 +1,10 @@
 package api_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/cookiejar"
 	"strings"
@@ -36,6 +38,25 @@ func (w *world) stand(code, name string, east float64) int64 {
 	return id
 }
 
+// put sends a change with the version that was looked at.
+func (w *world) put(login, path, version string, body any) (int, string) {
+	w.t.Helper()
+	b, _ := json.Marshal(body)
+	r, err := http.NewRequestWithContext(w.t.Context(), http.MethodPut, w.server.URL+path, bytes.NewReader(b))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("If-Match", version)
+	res, err := w.as(login).Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, _ := io.ReadAll(res.Body)
+	return res.StatusCode, string(text)
+}
+
 func TestACallForHelpShowsWhoAndWhatIsNear(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -57,7 +78,7 @@ func TestACallForHelpShowsWhoAndWhatIsNear(t *testing.T) {
 		DistanceBy string `json:"distance_by"`
 		Cameras    []struct {
 			Name      string  `json:"name"`
-			Sees      bool    `json:"sees"`
+			Sees      bool    `json:"facing"`
 			DistanceM float64 `json:"distance_m"`
 		} `json:"cameras"`
 	}
@@ -122,8 +143,31 @@ func TestTheAlarmDesk(t *testing.T) {
 	if status := w.json("commander1", "POST", "/api/v1/alarm-devices", map[string]any{"ident": "MC-9", "name": "仓库门磁", "kind": "door", "point": middle["东湖"], "contact": "吴老板", "phone": "13700137000"}, &device); status != 201 || device.GridName != "东湖第一网格" || !device.ArmedNow || device.Org != w.org["东湖"] {
 		t.Fatalf("%d %+v", status, device)
 	}
-	if status := w.json("operator1", "POST", fmt.Sprintf("/api/v1/alarm-devices/%d/arm", device.ID), map[string]any{"mode": "disarmed"}, nil); status != 422 {
-		t.Errorf("disarmed without a reason: %d", status)
+	night := []map[string]any{{"days": []int{1, 2, 3, 4, 5, 6, 7}, "from": "20:00", "to": "07:00"}}
+	put := map[string]any{"name": "后门门磁", "kind": "door", "contact": "吴老板", "point": middle["东湖"], "schedule": night, "settings": map[string]any{"zone": 3}}
+	path := fmt.Sprintf("/api/v1/alarm-devices/%d", device.ID)
+	if status := w.json("commander1", "PUT", path, put, nil); status != 200 {
+		t.Fatal(status)
+	}
+	delete(put, "schedule")
+	delete(put, "settings")
+	var changed struct {
+		Schedule []json.RawMessage
+		Settings map[string]int
+		Version  int
+		Mode     string
+	}
+	if status := w.json("commander1", "PUT", path, put, &changed); status != 200 || len(changed.Schedule) != 1 || changed.Settings["zone"] != 3 || changed.Version != 3 {
+		t.Errorf("what is not said is kept: %d %+v", status, changed)
+	}
+	if status, body := w.put("commander1", path, `"2"`, put); status != 409 {
+		t.Errorf("with an old version: %d %s", status, body)
+	}
+	if status, body := w.put("commander1", path, `"3"`, put); status != 200 {
+		t.Errorf("with the version seen: %d %s", status, body)
+	}
+	if status := w.json("operator1", "POST", path+"/arm", map[string]any{"mode": "disarmed"}, &changed); status != 200 || changed.Mode != "disarmed" {
+		t.Errorf("disarmed: %d %+v", status, changed)
 	}
 	x := w.watch("东湖")
 	var detail struct {
@@ -133,7 +177,7 @@ func TestTheAlarmDesk(t *testing.T) {
 		Cameras []json.RawMessage
 		Device  struct{ Contact string } `json:"device_detail"`
 	}
-	path := "/api/v1/alarms/" + x.alarm.String()
+	path = "/api/v1/alarms/" + x.alarm.String()
 	if status := w.json("operator1", "GET", path, nil, &detail); status != 200 || len(detail.May) != 5 || len(detail.Nearest) != 1 || len(detail.Cameras) != 2 || detail.Device.Contact != "赵一" {
 		t.Fatalf("%d %+v", status, detail)
 	}
@@ -227,7 +271,7 @@ func TestCamerasAndTheirTickets(t *testing.T) {
 	if _, err := w.db.Pool.Exec(t.Context(), `UPDATE video_view SET reason = 'x'`); err == nil {
 		t.Error("who looked can be rewritten")
 	}
-	if status, _, _ := w.call("commander1", "PUT", fmt.Sprintf("/api/v1/cameras/%d", x.sensitive), map[string]any{"name": "东湖要害部位", "point": middle["东湖"], "status": "retired"}); status != 200 {
+	if status, _, _ := w.call("commander1", "PUT", fmt.Sprintf("/api/v1/cameras/%d", x.sensitive), map[string]any{"name": "东湖要害部位", "point": middle["东湖"], "status": "retired", "heading": nil}); status != 200 {
 		t.Error(status)
 	}
 	var live int

@@ -421,14 +421,9 @@ type deviceBody struct {
 }
 
 // ArmDevice arms, disarms or bypasses a device (布防 撤防 旁路). Doing it again
-// changes nothing. Putting one to sleep needs a reason.
+// changes nothing.
 func (d *Desk) ArmDevice(ctx context.Context, by access.Principal, id int64, mode alarm.Mode, reason string) (out postgres.AlarmDevice, err error) {
 	var told page
-	if mode != alarm.Armed && len([]rune(reason)) < 2 {
-		f := fault.New(fault.Invalid, "撤防和旁路请说明原因")
-		f.Fields = map[string]string{"reason": f.Public}
-		return out, f
-	}
 	err = d.db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		told = nil
 		dev, err := postgres.AlarmDeviceByID(ctx, tx, id, true)

@@ -162,13 +162,18 @@ func (d AlarmDevice) filled() AlarmDevice {
 
 const sqlSetAlarmDevice = `
 UPDATE alarm_device SET org_id = $2, region_id = (SELECT region_id FROM org WHERE id = $2), grid_id = $3, name = $4, kind = $5, protocol = $6, place = $7, geom = $8, contact = $9, phone = $10,
-  schedule = $11, interval_s = $12, settings = $13, status = $14, version = version + 1 WHERE id = $1`
+  schedule = $11, interval_s = $12, settings = $13, status = $14, version = version + 1 WHERE id = $1 AND version = $15`
 
-// SetAlarmDevice changes everything about a device but its name and mode.
+// SetAlarmDevice changes everything about a device but its ident and mode; it
+// must still have the version that was read.
 func SetAlarmDevice(ctx context.Context, q Querier, d AlarmDevice) error {
 	d = d.filled()
-	if _, err := q.Exec(ctx, sqlSetAlarmDevice, d.ID, d.Org, d.Grid, d.Name, d.Kind, d.Protocol, d.Place, d.Point, d.Contact, d.Phone, d.Schedule, d.IntervalS, d.Settings, d.Status); err != nil {
+	tag, err := q.Exec(ctx, sqlSetAlarmDevice, d.ID, d.Org, d.Grid, d.Name, d.Kind, d.Protocol, d.Place, d.Point, d.Contact, d.Phone, d.Schedule, d.IntervalS, d.Settings, d.Status, d.Version)
+	if err != nil {
 		return fmt.Errorf("change the alarm device: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return fault.New(fault.Conflict, "这个设备刚被其他人修改，请刷新后再试")
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ import (
 type NearCamera struct {
 	territory.Camera
 	DistanceM float64 `json:"distance_m"`
-	Sees      bool    `json:"sees" doc:"the place lies in its sector and range"`
+	Sees      bool    `json:"facing" doc:"the place lies in its sector and range"`
 	OffDeg    float64 `json:"off_deg" doc:"by how much it would have to turn"`
 }
 
@@ -127,12 +127,17 @@ func CameraByGB(ctx context.Context, q Querier, gbID string) (territory.Camera, 
 
 const sqlSetCamera = `
 UPDATE camera SET org_id = $2, region_id = (SELECT region_id FROM org WHERE id = $2), name = $3, kind = $4, place = $5, geom = $6, heading = $7, fov = $8, range_m = $9, network = $10, stream = $11,
-  status = $12, sensitivity = $13, version = version + 1 WHERE id = $1`
+  status = $12, sensitivity = $13, version = version + 1 WHERE id = $1 AND version = $14`
 
-// SetCamera changes everything about a camera but its number.
+// SetCamera changes everything about a camera but its number; it must still
+// have the version that was read.
 func SetCamera(ctx context.Context, q Querier, c territory.Camera) error {
-	if _, err := q.Exec(ctx, sqlSetCamera, c.ID, c.Org, c.Name, c.Kind, c.Place, c.Point, c.Heading, c.FOV, c.RangeM, c.Network, c.Stream, c.Status, c.Sensitivity); err != nil {
+	tag, err := q.Exec(ctx, sqlSetCamera, c.ID, c.Org, c.Name, c.Kind, c.Place, c.Point, c.Heading, c.FOV, c.RangeM, c.Network, c.Stream, c.Status, c.Sensitivity, c.Version)
+	if err != nil {
 		return fmt.Errorf("change the camera: %w", err)
+	}
+	if tag.RowsAffected() == 0 {
+		return fault.New(fault.Conflict, "这个摄像头刚被其他人修改，请刷新后再试")
 	}
 	return nil
 }
