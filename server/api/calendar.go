@@ -257,7 +257,7 @@ type holidayReply struct {
 		DryRun  bool                 `json:"dry_run"`
 		Running int                  `json:"running" doc:"clocks of the scope that count down now"`
 		Changed []incident.Change    `json:"changed" doc:"those that the list moves"`
-		Moved   int                  `json:"moved" doc:"of everybody's"`
+		Moved   int                  `json:"moved" doc:"how many; of everybody's when the list was imported"`
 	}
 }
 
@@ -327,7 +327,9 @@ func (a *API) holidayRoutes() {
 			if b.Changed, b.Running, err = a.Desk.PreviewHolidays(ctx, list, who.Scope(access.ManageRules)); err != nil {
 				return nil, err
 			}
-			if b.Moved = len(b.Changed); in.DryRun {
+			b.Moved = len(b.Changed)
+			b.Changed = b.Changed[:min(len(b.Changed), mostShown)]
+			if in.DryRun {
 				return out, nil
 			}
 			sum := sha256.Sum256(data)

@@ -50,6 +50,17 @@ func (e ruleEdit) rule(now time.Time) incident.Rule {
 	return r
 }
 
+// mostShown bounds what a dry run lists; it counts the rest.
+const mostShown = 3000
+
+type dryRun struct {
+	Body struct {
+		Running int               `json:"running" doc:"clocks of the scope that count down now"`
+		Changed []incident.Change `json:"changed"`
+		Total   int               `json:"total" doc:"of changed, which shows the first few thousand"`
+	}
+}
+
 type ruleList struct {
 	Rules  []incident.Rule   `json:"rules"`
 	Stages map[string]string `json:"stages"`
@@ -217,12 +228,7 @@ func (a *API) ruleRoutes() {
 					Plan workday.Plan `json:"plan"`
 				} `json:"calendar,omitempty"`
 			}
-		}) (*struct {
-			Body struct {
-				Running int               `json:"running"`
-				Changed []incident.Change `json:"changed"`
-			}
-		}, error) {
+		}) (*dryRun, error) {
 			now := a.Clock().UTC().Truncate(time.Microsecond)
 			terms, err := postgres.ReadTerms(ctx, a.DB.Pool, now)
 			if err != nil {
@@ -263,13 +269,9 @@ func (a *API) ruleRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			out := &struct {
-				Body struct {
-					Running int               `json:"running"`
-					Changed []incident.Change `json:"changed"`
-				}
-			}{}
-			out.Body.Running, out.Body.Changed = len(open), terms.Would(next, open, now)
+			out := &dryRun{}
+			changes := terms.Would(next, open, now)
+			out.Body.Running, out.Body.Changed, out.Body.Total = len(open), changes[:min(len(changes), mostShown)], len(changes)
 			return out, nil
 		})
 }

@@ -178,6 +178,11 @@ func (d *Desk) RingClock(ctx context.Context, id uuid.UUID, version int32, what 
 				return err
 			}
 		}
+		if c.Scope == incident.ScopeCase && !quiet {
+			if quiet, err = stageRings(ctx, tx, &inc, at, what); err != nil {
+				return err
+			}
+		}
 		if what == RingWarn {
 			c.WarnedAt = &now
 		} else {
@@ -193,6 +198,19 @@ func (d *Desk) RingClock(ctx context.Context, id uuid.UUID, version int32, what 
 		d.ring(ring)
 	}
 	return later, err
+}
+
+// stageRings reports whether the stage's clock rings for the same instant as
+// the whole's: one demand is enough.
+func stageRings(ctx context.Context, tx pgx.Tx, inc *incident.Incident, at time.Time, what string) (bool, error) {
+	_, _, pair, err := postgres.RunningClocks(ctx, tx, inc.ID, inc.Org, inc.OwnerOrg)
+	if err != nil || !pair.Stage.Running() || pair.Stage.Stage == incident.StageEvaluate {
+		return false, err
+	}
+	if what == RingWarn {
+		return pair.Stage.WarnAt.Equal(at), nil
+	}
+	return pair.Stage.DueAt.Equal(at), nil
 }
 
 // due reports whether the job that was set for this version still has something to do.
