@@ -33,26 +33,37 @@ var tierNames = map[int16]string{1: "一级", 2: "二级", 3: "三级", 4: "四�
 
 // catalogueEdit is what an administrator sends of an entry.
 type catalogueEdit struct {
-	Code        string `json:"code,omitempty"`
-	Parent      string `json:"parent,omitempty"`
-	Name        string `json:"name"`
-	Sort        int    `json:"sort,omitempty"`
-	Retired     bool   `json:"retired,omitempty"`
-	Keywords    string `json:"keywords,omitempty" doc:"one space between"`
-	DefaultTier int16  `json:"default_tier,omitempty"`
-	DefaultOrg  *int64 `json:"default_org,omitempty"`
-	Sensitive   bool   `json:"sensitive,omitempty"`
-	PhotoAfter  bool   `json:"photo_after,omitempty"`
-	AlikeM      int16  `json:"alike_m,omitempty"`
-	StdRef      string `json:"std_ref,omitempty"`
-	StdKind     string `json:"std_kind,omitempty"`
-	StdCode     string `json:"std_code,omitempty"`
-	Version     int32  `json:"version,omitempty" doc:"as it was read; If-Match serves as well"`
+	Code        string  `json:"code,omitempty"`
+	Parent      *string `json:"parent,omitempty"`
+	Name        string  `json:"name"`
+	Sort        *int    `json:"sort,omitempty" doc:"as it is unless told"`
+	Retired     bool    `json:"retired,omitempty"`
+	Keywords    string  `json:"keywords,omitempty" doc:"one space between"`
+	DefaultTier int16   `json:"default_tier,omitempty"`
+	DefaultOrg  *int64  `json:"default_org,omitempty"`
+	Sensitive   bool    `json:"sensitive,omitempty"`
+	PhotoAfter  bool    `json:"photo_after,omitempty"`
+	AlikeM      int16   `json:"alike_m,omitempty"`
+	StdRef      string  `json:"std_ref,omitempty"`
+	StdKind     *string `json:"std_kind,omitempty"`
+	StdCode     string  `json:"std_code,omitempty"`
+	Version     int32   `json:"version,omitempty" doc:"as it was read; If-Match serves as well"`
 }
 
 func (e catalogueEdit) entry() incident.CatalogueEntry {
-	return incident.CatalogueEntry{Code: e.Code, Parent: e.Parent, Name: e.Name, Sort: e.Sort, Retired: e.Retired, Keywords: e.Keywords, DefaultTier: e.DefaultTier, DefaultOrg: e.DefaultOrg,
-		Sensitive: e.Sensitive, PhotoAfter: e.PhotoAfter, AlikeM: e.AlikeM, StdRef: e.StdRef, StdKind: e.StdKind, StdCode: e.StdCode, Version: e.Version}
+	var parent, kind string
+	var sort int
+	if e.Parent != nil {
+		parent = *e.Parent
+	}
+	if e.StdKind != nil {
+		kind = *e.StdKind
+	}
+	if e.Sort != nil {
+		sort = *e.Sort
+	}
+	return incident.CatalogueEntry{Code: e.Code, Parent: parent, Name: e.Name, Sort: sort, Retired: e.Retired, Keywords: e.Keywords, DefaultTier: e.DefaultTier, DefaultOrg: e.DefaultOrg,
+		Sensitive: e.Sensitive, PhotoAfter: e.PhotoAfter, AlikeM: e.AlikeM, StdRef: e.StdRef, StdKind: kind, StdCode: e.StdCode, Version: e.Version}
 }
 
 func (a *API) catalogueRoutes() {
@@ -90,8 +101,12 @@ func (a *API) catalogueRoutes() {
 		if e.Code = in.Code; seen != 0 {
 			e.Version = seen
 		}
-		if _, err := postgres.CatalogueEntry(ctx, a.DB.Pool, e.Code); err != nil {
+		before, err := postgres.CatalogueEntry(ctx, a.DB.Pool, e.Code)
+		if err != nil {
 			return nil, err
+		}
+		if in.Body.Sort == nil {
+			e.Sort = before.Sort
 		}
 		return a.putCategory(ctx, who, e, "category.changed", postgres.UpdateCategory)
 	})

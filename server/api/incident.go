@@ -26,6 +26,7 @@ type incidentDetail struct {
 	Journal  []journal.Entry    `json:"journal"`
 	Nearest  []nearWorker       `json:"nearest"`
 	Whistles []incident.Whistle `json:"whistles" doc:"those the caller sees, newest first; a row of a list only counts the open ones"`
+	Similar  []incident.Alike   `json:"similar,omitempty" doc:"while the case is nobody's yet: others that may be the same, or have come back"`
 }
 
 // shown is the incident as this caller may read it.
@@ -109,6 +110,9 @@ func (a *API) incidentRoutes() {
 		}
 		out := incidentDetail{Incident: shown(who, inc), Journal: entries, Nearest: []nearWorker{}}
 		if out.Whistles, err = a.whistlesOf(ctx, who, in.ID); err != nil {
+			return nil, err
+		}
+		if out.Similar, err = a.alikeTo(ctx, who, inc); err != nil {
 			return nil, err
 		}
 		if inc.Point != nil && len(scope) > 0 {

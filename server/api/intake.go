@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -141,15 +142,12 @@ func (a *API) intakeRoutes() {
 		}, error) {
 			radius := in.Radius
 			if radius == 0 {
-				radius = 200
-				if entry, err := postgres.CatalogueEntry(ctx, a.DB.Pool, in.Category); err == nil {
-					radius = int(entry.AlikeM)
-				} else if !fault.Is(err, fault.Missing) {
+				var err error
+				if radius, err = a.alikeRadius(ctx, in.Category); err != nil {
 					return nil, err
 				}
 			}
-			now := a.Clock()
-			near, err := postgres.NearCases(ctx, a.DB.Pool, who.Scope(access.SeeMap), orb.Point{in.Lon, in.Lat}, float64(radius), now.AddDate(0, 0, -incident.RecurrenceDays), in.Drill)
+			list, err := a.alike(ctx, who, in.Category, in.Text, orb.Point{in.Lon, in.Lat}, float64(radius), in.Drill)
 			if err != nil {
 				return nil, err
 			}
@@ -159,19 +157,6 @@ func (a *API) intakeRoutes() {
 					Similar []incident.Alike `json:"similar"`
 				}
 			}{}
-			list := incident.FindAlike(in.Category, in.Text, near, float64(radius), now)
-			list = list[:min(len(list), 20)]
-			ids := make([]uuid.UUID, len(list))
-			for i, a := range list {
-				ids[i] = a.Incident.ID
-			}
-			whole, err := postgres.IncidentsByID(ctx, a.DB.Pool, ids)
-			if err != nil {
-				return nil, err
-			}
-			for i := range list {
-				list[i].Incident = shown(who, whole[ids[i]])
-			}
 			out.Body.RadiusM, out.Body.Similar = radius, list
 			return out, nil
 		})
@@ -238,6 +223,52 @@ func (a *API) intakeRoutes() {
 				return postgres.PutAddresses(ctx, tx, region, list, crs, "http")
 			})
 		}, takesFile)
+}
+
+// alikeRadius is how near two cases of a category are taken for one, in metres.
+func (a *API) alikeRadius(ctx context.Context, category string) (int, error) {
+	entry, err := postgres.CatalogueEntry(ctx, a.DB.Pool, category)
+	if fault.Is(err, fault.Missing) {
+		return 200, nil
+	}
+	return int(entry.AlikeM), err
+}
+
+// alike are at most 20 cases near p that may be the same matter, as the caller may read them.
+func (a *API) alike(ctx context.Context, who access.Session, category, text string, p orb.Point, radius float64, drill bool) ([]incident.Alike, error) {
+	now := a.Clock()
+	near, err := postgres.NearCases(ctx, a.DB.Pool, who.Scope(access.SeeMap), p, radius, now.AddDate(0, 0, -incident.RecurrenceDays), drill, who.Kiosk != 0)
+	if err != nil {
+		return nil, err
+	}
+	list := incident.FindAlike(category, text, near, radius, now)
+	list = list[:min(len(list), 20)]
+	ids := make([]uuid.UUID, len(list))
+	for i, a := range list {
+		ids[i] = a.Incident.ID
+	}
+	whole, err := postgres.IncidentsByID(ctx, a.DB.Pool, ids)
+	if err != nil {
+		return nil, err
+	}
+	for i := range list {
+		list[i].Incident = shown(who, whole[ids[i]])
+	}
+	return list, nil
+}
+
+// alikeTo are the cases that may be the same as one that is not given to
+// anybody yet; of any other there is nothing to compare.
+func (a *API) alikeTo(ctx context.Context, who access.Session, inc incident.Incident) ([]incident.Alike, error) {
+	if inc.Point == nil || !slices.Contains([]incident.State{incident.Reported, incident.Verifying, incident.Accepted}, inc.State) || !who.Has(access.Triage) {
+		return nil, nil
+	}
+	radius, err := a.alikeRadius(ctx, inc.Category)
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.alike(ctx, who, inc.Category, inc.Title+" "+inc.Description, *inc.Point, float64(radius), inc.Drill)
+	return slices.DeleteFunc(list, func(a incident.Alike) bool { return a.Incident.ID == inc.ID }), err
 }
 
 // takeIn writes an import that has no refused row, in one transaction with its

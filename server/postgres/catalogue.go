@@ -60,7 +60,7 @@ func collectCatalogue(ctx context.Context, q Querier, sql string, args ...any) (
 
 const sqlInsertCategory = `
 INSERT INTO category (code, parent_code, name, pinyin, sort, retired, keywords, default_tier, default_org, sensitive, photo_after, alike_m, std_ref, std_kind, std_code)
-VALUES ($1, NULLIF($2, ''), $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
+VALUES ($1, NULLIF($2, ''), $3, $4, COALESCE(NULLIF($5::integer, 0), (SELECT max(s.sort) + CASE WHEN $2 = '' THEN 100 ELSE 1 END FROM category s WHERE COALESCE(s.parent_code, '') = $2 OR s.code = $2), 1), $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)`
 
 const sqlUpdateCategory = `
 UPDATE category SET parent_code = NULLIF($2, ''), name = $3, pinyin = $4, sort = $5, retired = $6, keywords = $7, default_tier = $8, default_org = $9, sensitive = $10,
@@ -71,7 +71,7 @@ func categoryArgs(e incident.CatalogueEntry) []any {
 	return []any{e.Code, e.Parent, e.Name, territory.Initials(e.Name), e.Sort, e.Retired, e.Keywords, e.DefaultTier, e.DefaultOrg, e.Sensitive, e.PhotoAfter, e.AlikeM, e.StdRef, e.StdKind, e.StdCode}
 }
 
-// InsertCategory adds an entry; a code that is taken, by a retired one too, is a conflict.
+// InsertCategory adds an entry, after its siblings unless it says where; a code that is taken, by a retired one too, is a conflict.
 func InsertCategory(ctx context.Context, q Querier, e incident.CatalogueEntry) error {
 	_, err := q.Exec(ctx, sqlInsertCategory, categoryArgs(e)...)
 	if Violates(err, "category_pkey") {

@@ -146,18 +146,18 @@ const sqlNearCases = `
 WITH at AS (SELECT $1::geometry AS p, ST_Expand($1::geometry, $2::float8 / 111320.0 / cos(radians(LEAST(ABS(ST_Y($1::geometry)), 80))), $2::float8 / 110540.0) AS box),
 near AS (
   (SELECT i.id, i.case_no, i.state, i.category, i.title, i.description, i.reported_at, i.closed_at, ST_Distance(i.geom::geography, at.p::geography) AS m FROM incident i, at JOIN org o ON true
-   WHERE o.id = i.org_id AND i.open AND i.geom && at.box AND i.drill = $5 AND o.path LIKE ANY ($3) ORDER BY i.geom <-> at.p LIMIT 200)
+   WHERE o.id = i.org_id AND i.open AND i.geom && at.box AND i.drill = $5 AND (i.sensitivity <> 'high' OR NOT $6::boolean) AND o.path LIKE ANY ($3) ORDER BY i.geom <-> at.p LIMIT 200)
   UNION ALL
   (SELECT i.id, i.case_no, i.state, i.category, i.title, i.description, i.reported_at, i.closed_at, ST_Distance(i.geom::geography, at.p::geography) FROM incident i, at JOIN org o ON true
-   WHERE o.id = i.org_id AND NOT i.open AND i.closed_at >= $4 AND i.geom && at.box AND i.drill = $5 AND o.path LIKE ANY ($3) ORDER BY i.geom <-> at.p LIMIT 200)
+   WHERE o.id = i.org_id AND NOT i.open AND i.closed_at >= $4 AND i.geom && at.box AND i.drill = $5 AND (i.sensitivity <> 'high' OR NOT $6::boolean) AND o.path LIKE ANY ($3) ORDER BY i.geom <-> at.p LIMIT 200)
 )
 SELECT * FROM near WHERE m <= $2 ORDER BY m LIMIT 200`
 
 // NearCases returns at most 200 cases of the scope within radius metres of p,
 // open ones and those closed since the instant, nearest first; drills only
-// among drills. They hold what a comparison reads, no more.
-func NearCases(ctx context.Context, q Querier, scope []string, p orb.Point, radius float64, since time.Time, drill bool) ([]incident.Near, error) {
-	rows, err := q.Query(ctx, sqlNearCases, p, radius, Under(scope), since, drill)
+// among drills, and for a wall no sensitive one. They hold what a comparison reads, no more.
+func NearCases(ctx context.Context, q Querier, scope []string, p orb.Point, radius float64, since time.Time, drill, wall bool) ([]incident.Near, error) {
+	rows, err := q.Query(ctx, sqlNearCases, p, radius, Under(scope), since, drill, wall)
 	if err != nil {
 		return nil, fmt.Errorf("look for cases near by: %w", err)
 	}

@@ -58,7 +58,7 @@ FROM generate_series(1, 100000) n JOIN (SELECT id, org_id, row_number() OVER () 
 	b.Run("similar", func(b *testing.B) {
 		for b.Loop() {
 			p := orb.Point{114.19 + .04*rng.Float64(), 22.675 + .024*rng.Float64()}
-			near, err := postgres.NearCases(b.Context(), db.Pool, scope, p, 200, time.Now().AddDate(0, 0, -30), false)
+			near, err := postgres.NearCases(b.Context(), db.Pool, scope, p, 200, time.Now().AddDate(0, 0, -30), false, false)
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -274,13 +274,15 @@ func AddWhistleParties(ctx context.Context, q Querier, of uuid.UUID, orgs []int6
 }
 
 // WhistleScope is whose whistles a caller sees: those raised inside Whole,
-// those whose departments inside Called have been called, and its own.
+// those whose departments inside Called have been called, and its own. A wall
+// (Account 0) sees none of a sensitive matter.
 type WhistleScope struct {
 	Whole, Called []string
 	Account       int64
 }
 
 const whistleSeen = `
+ (w.sensitivity <> 'high' OR $3::bigint <> 0) AND
  (o.path LIKE ANY ($1) OR w.raised_by = NULLIF($3::bigint, 0)
   OR (w.confirmed_at IS NOT NULL AND EXISTS (SELECT FROM whistle_department d JOIN org p ON p.id = d.org_id WHERE d.whistle_id = w.id AND p.path LIKE ANY ($2))))`
 
