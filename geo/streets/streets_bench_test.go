@@ -1,6 +1,7 @@
 package streets_test
 
 import (
+	"container/heap"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -83,6 +84,20 @@ func BenchmarkStreets(b *testing.B) {
 			g.Snap(points[i%len(points)], streets.Foot, afoot.Snap)
 		}
 	})
+	b.Run("streets/one-by-one", func(b *testing.B) { // the baseline: the way of each of 200 for itself
+		g := gridOf(ways)
+		var from []int
+		for _, p := range points[:200] {
+			from = append(from, g.nearest(p))
+		}
+		b.ResetTimer()
+		for i := range b.N {
+			goal := g.nearest(points[200+i%300])
+			for _, f := range from {
+				g.way(f, goal)
+			}
+		}
+	})
 	for name, n := range map[string]int{"streets/200-candidates": 200, "streets/10-candidates": 10} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -93,4 +108,80 @@ func BenchmarkStreets(b *testing.B) {
 			}
 		})
 	}
+}
+
+// plain is the graph as one writes it down first: every vertex a node, a
+// Dijkstra with container/heap from each start until it meets the goal.
+type plain struct {
+	at   []orb.Point
+	next [][]step
+}
+
+type step struct {
+	to     int
+	metres float64
+}
+
+func gridOf(ways []streets.Way) *plain {
+	g, id := &plain{}, map[orb.Point]int{}
+	node := func(p orb.Point) int {
+		n, ok := id[p]
+		if !ok {
+			n = len(g.at)
+			id[p] = n
+			g.at, g.next = append(g.at, p), append(g.next, nil)
+		}
+		return n
+	}
+	for _, w := range ways {
+		for i := 1; i < len(w.Line) && w.Modes&streets.Foot != 0; i++ {
+			a, b, m := node(w.Line[i-1]), node(w.Line[i]), streets.Metres(w.Line[i-1], w.Line[i])
+			g.next[a], g.next[b] = append(g.next[a], step{b, m}), append(g.next[b], step{a, m})
+		}
+	}
+	return g
+}
+
+func (g *plain) nearest(p orb.Point) int {
+	best, least := 0, math.Inf(1)
+	for i, q := range g.at {
+		if d := streets.Metres(p, q); d < least {
+			best, least = i, d
+		}
+	}
+	return best
+}
+
+func (g *plain) way(from, to int) float64 {
+	far := map[int]float64{from: 0}
+	queue := &steps{{from, 0}}
+	for queue.Len() > 0 {
+		s, _ := heap.Pop(queue).(step)
+		if s.to == to {
+			return s.metres
+		}
+		if s.metres > far[s.to] {
+			continue
+		}
+		for _, n := range g.next[s.to] {
+			m := s.metres + n.metres
+			if old, ok := far[n.to]; !ok || m < old {
+				far[n.to] = m
+				heap.Push(queue, step{n.to, m})
+			}
+		}
+	}
+	return math.Inf(1)
+}
+
+type steps []step
+
+func (s steps) Len() int           { return len(s) }
+func (s steps) Less(i, j int) bool { return s[i].metres < s[j].metres }
+func (s steps) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
+func (s *steps) Push(x any)        { *s = append(*s, x.(step)) } //nolint:forcetypeassert // only steps are pushed
+func (s *steps) Pop() any {
+	last := (*s)[len(*s)-1]
+	*s = (*s)[:len(*s)-1]
+	return last
 }
