@@ -3,6 +3,7 @@ package api_test
 import (
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -27,7 +28,7 @@ func TestAChannelFromOpeningToClosing(t *testing.T) {
 		rw.WriteHeader(status)
 	}))
 	t.Cleanup(target.Close)
-	post := courier.New(courier.Deps{DB: w.db, PublicURL: func() string { return w.server.URL }})
+	post := courier.New(courier.Deps{DB: w.db, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), PublicURL: func() string { return w.server.URL }})
 	round := func() {
 		t.Helper()
 		if err := post.Round(t.Context()); err != nil {

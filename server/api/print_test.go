@@ -26,11 +26,11 @@ func printed(t *testing.T) (w *world, inc incident.Incident, order, supervision 
 		t.Fatal(err)
 	}
 	order = w.order["东湖"]
-	w.exec(`UPDATE incident SET title = '井盖<script>alert(1)</script>缺失', description = '来电人 <b>13800138000</b> 反映', reporter_name = '王丽', reporter_phone = '13800138000', category = '02', tier = 2, urgency = 'urgent',
-		severity = 3, case_due = now() - interval '50 hours', case_from = '三级默认 · 规则 7', drill = true WHERE id = $1`, inc.ID)
 	if _, err := w.desk.ActOnOrder(ctx, w.principal("grid_worker1"), order, 0, incident.Sign, incident.Deed{}); err != nil {
 		t.Fatal(err)
 	}
+	w.exec(`UPDATE incident SET title = '井盖<script>alert(1)</script>缺失', description = '来电人 <b>13800138000</b> 反映', reporter_name = '王丽', reporter_phone = '13800138000', category = '02', tier = 2, urgency = 'urgent',
+		severity = 3, case_due = now() - interval '50 hours', case_from = '三级默认 · 规则 7', drill = true WHERE id = $1`, inc.ID)
 	w.exec(`UPDATE dispatch_order SET requirement = '立即<img src=x onerror=alert(1)>围挡', handle_due = '2026-11-27T09:00:00Z' WHERE id = $1`, order)
 	w.exec(`INSERT INTO feedback (id, incident_id, order_id, at, by_name, result, text, measures) VALUES ($1, $2, $3, now(), '赵一', 'solved', '已更换井盖', '围挡')`, uuid.New(), inc.ID, order)
 	supervision = uuid.New()
