@@ -40,8 +40,8 @@ const (
 	MarkTest  Action = "test"     // 测试
 )
 
-// Step is one line of the table: from a state, by an action, to a state.
-type Step struct {
+// step is one line of the table: from a state, by an action, to a state.
+type step struct {
 	From State
 	Do   Action
 	To   State
@@ -49,7 +49,7 @@ type Step struct {
 
 // life is the one table that the guard, the desk's buttons and the tests read.
 // What was never taken can be called false or a test at once: that is taking it.
-var life = []Step{
+var life = []step{
 	{New, Ack, Acked},
 	{New, Verify, Verifying}, {Acked, Verify, Verifying},
 	{New, Raise, Dispatched}, {Acked, Raise, Dispatched}, {Verifying, Raise, Dispatched},
@@ -57,9 +57,6 @@ var life = []Step{
 	{New, MarkFalse, False}, {Acked, MarkFalse, False}, {Verifying, MarkFalse, False}, {Dispatched, MarkFalse, False},
 	{New, MarkTest, Test}, {Acked, MarkTest, Test}, {Verifying, MarkTest, Test},
 }
-
-// Life returns the table.
-func Life() []Step { return slices.Clone(life) }
 
 // names are the states and actions as people say them.
 var (
@@ -91,9 +88,9 @@ func (s State) May() []Action {
 }
 
 func next(from State, do Action) (State, bool) {
-	for _, step := range life {
-		if step.From == from && step.Do == do {
-			return step.To, true
+	for _, s := range life {
+		if s.From == from && s.Do == do {
+			return s.To, true
 		}
 	}
 	return "", false
@@ -105,8 +102,8 @@ func (s State) Next(do Action) (to State, changed bool, err error) {
 	if to, ok := next(s, do); ok {
 		return to, true, nil
 	}
-	for _, step := range life {
-		if step.Do == do && step.To == s {
+	for _, x := range life {
+		if x.Do == do && x.To == s {
 			return s, false, nil
 		}
 	}

@@ -19,9 +19,6 @@ const (
 	Bypassed Mode = "bypassed" // 旁路: known to be broken or under repair
 )
 
-// Modes returns every mode.
-func Modes() []Mode { return []Mode{Armed, Disarmed, Bypassed} }
-
 // Window is a part of the week in which an armed device is armed, in business
 // time: on each of Days (1 Monday … 7 Sunday) from From to To, "HH:MM". To
 // before From is the next morning; To equal to From is the whole day and night.
