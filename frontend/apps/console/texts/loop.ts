@@ -93,6 +93,8 @@ export const loop = {
   'case.print.order': ['打印交办单', 'Print the order'],
   'case.print.supervision': ['打印督办单', 'Print the demand'],
   'case.wall': ['在大屏显示', 'Show on the wall'],
+  'case.wall.short': ['上屏', 'Wall'],
+  'case.wall.none': ['没有打开的大屏', 'No wall is open'],
   'case.wall.done': ['已送到大屏', 'Sent to the wall'],
   'case.merged': ['已并入案件', 'Merged into a case'],
   'case.reopened': ['由已结案件重开', 'Reopened from a closed case'],
