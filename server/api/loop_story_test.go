@@ -36,7 +36,7 @@ type caseFile struct {
 		SHA256 string `json:"sha256"`
 	}
 
-	Whistles []struct{ State string } // the list takes the place of the count
+	Whistles []struct{ State string } `json:"whistles"` // the list takes the place of the count
 }
 
 // office adds a department of the street with a head and a clerk.
