@@ -246,6 +246,9 @@ func (o Order) Choices(p access.Principal, inc incident.Incident) []incident.Cho
 		if o.Mode == Lead && (!incident.OrderMoves(m.Do, inc.State) || m.By == dispatcher && !inc.Directs(p)) || inc.State.Over() || inc.State == incident.Suspended {
 			continue
 		}
+		if m.Do == incident.Arrive && o.ArrivedAt != nil {
+			continue // once is enough
+		}
 		choices = append(choices, incident.Choice{Action: m.Do, Name: m.Do.Name()})
 	}
 	return choices
