@@ -96,7 +96,8 @@ DROP INDEX incident_grid;
 DROP INDEX incident_org;
 CREATE INDEX incident_newest ON incident (reported_at DESC, id DESC)
   INCLUDE (org_id, handler_org, handler_worker, tally, category, tier, source, state, urgency, kind, grid_id, owner_org, open, drill);
-CREATE INDEX incident_org ON incident (org_id, reported_at DESC, id DESC);
+CREATE INDEX incident_org ON incident (org_id, reported_at DESC, id DESC)
+  INCLUDE (category, tier, source, state, urgency, kind, grid_id, owner_org, open, drill);
 CREATE INDEX incident_grid ON incident (grid_id, reported_at DESC, id DESC);
 CREATE INDEX incident_state ON incident (state, reported_at DESC, id DESC);
 CREATE INDEX incident_category ON incident (category text_pattern_ops, reported_at DESC, id DESC);

@@ -110,12 +110,14 @@ const mineQueue = `(i.owner_org = ANY ($21) OR i.owner_worker = NULLIF($23::bigi
     OR i.id IN (SELECT v.incident_id FROM verification v WHERE v.state = 'pending' AND (v.org_id = ANY ($22) OR v.worker_id = NULLIF($23::bigint, 0))))`
 
 // Lateness is of cases whose clocks run: next_due is infinite where none does.
+// A text without Latin letters has no case: LIKE is several times faster.
 const incidentFilter = `
   AND ($4 = '' OR i.state = $4) AND ($5 = '' OR i.urgency = $5) AND ($6 = '' OR i.category = $6 OR i.category LIKE $6 || '-%')
   AND ($7::smallint = 0 OR i.tier = $7::smallint) AND ($8 = '' OR i.source = $8) AND ($9 = '' OR i.kind = $9)
   AND ($10::bigint[] IS NULL OR i.org_id = ANY ($10)) AND ($11::bigint IS NULL OR i.grid_id = $11) AND ($12::bigint[] IS NULL OR i.owner_org = ANY ($12))
   AND ($13::timestamptz IS NULL OR i.reported_at >= $13) AND ($14::timestamptz IS NULL OR i.reported_at < $14)
-  AND ($15 = '' OR i.title ILIKE '%' || $15 || '%' OR i.address ILIKE '%' || $15 || '%' OR i.case_no ILIKE '%' || $15 || '%')
+  AND ($15 = '' OR CASE WHEN $15 ~ '[A-Za-z]' THEN i.title ILIKE '%' || $15 || '%' OR i.address ILIKE '%' || $15 || '%' OR i.case_no ILIKE '%' || $15 || '%'
+    ELSE i.title LIKE '%' || $15 || '%' OR i.address LIKE '%' || $15 || '%' OR i.case_no LIKE '%' || $15 || '%' END)
   AND ($16::boolean IS NULL OR i.open = $16)
   AND ($17 = '' OR $17 = 'late' AND i.next_due <= $20::timestamptz OR $17 = 'soon' AND i.next_due > $20::timestamptz AND i.next_warn <= $20::timestamptz)
   AND ($18 = '' OR $18 = 'open' OR $18 = 'late' AND i.next_due <= $20::timestamptz OR $18 = 'soon' AND i.next_due > $20::timestamptz AND i.next_warn <= $20::timestamptz
@@ -218,6 +220,10 @@ func ListIncidents(ctx context.Context, q Querier, f IncidentFilter, count bool)
 	}
 	if list.Incidents, err = collectIncidents(ctx, q, sql, append(append([]any{planned}, args...), at, id, f.Limit)...); err != nil || !count {
 		return list, err
+	}
+	if f.After == nil && len(list.Incidents) < f.Limit { // this page is all there is
+		list.Total = int64(len(list.Incidents))
+		return list, nil
 	}
 	limit := int64(CountedTo + 1)
 	if args[15] != (*bool)(nil) && *args[15].(*bool) { // open cases are counted to the end
