@@ -153,3 +153,13 @@ describe('areas and people', () => {
     expect(same({ org: 2 }, { org: 2 })).toBe(true)
   })
 })
+
+describe('the desk’s words', () => {
+  it('are no other panel’s: one key, one meaning', async () => {
+    const { readFileSync } = await import('node:fs')
+    const keys = (path: string): string[] =>
+      [...readFileSync(new URL(path, import.meta.url), 'utf8').matchAll(/^ {2}'([\w.-]+)':/gm)].map(m => m[1]!)
+    const others = new Set([...keys('../../apps/screen/texts.ts'), ...keys('../../core/i18n/zh-CN.ts')])
+    expect(keys('../../apps/screen/desk/texts.ts').filter(key => others.has(key))).toEqual([])
+  })
+})

@@ -613,7 +613,7 @@ export class Desk {
     }
     this.around.set(null)
     const shape = await scene.draw(tool)
-    if (shape) await this.ask({ shape, centre: null, radius: null, title: t(`area.${tool}`) })
+    if (shape) await this.ask({ shape, centre: null, radius: null, title: t(`inside.${tool}`) })
   }
 
   /** 周边资源: who and what is within so many metres. */
