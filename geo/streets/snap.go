@@ -109,7 +109,7 @@ type Place struct {
 // Snap returns the point nearest to p of a street that mode may use, and false
 // when there is none within so many metres.
 func (g *Graph) Snap(p orb.Point, mode Mode, within float64) (Place, bool) {
-	if !real(p) || len(g.edges) == 0 || !(within >= 0) {
+	if !onEarth(p) || len(g.edges) == 0 || !(within >= 0) {
 		return Place{}, false
 	}
 	east, north := perDegree(p[1])

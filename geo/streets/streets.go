@@ -144,7 +144,7 @@ func cleaned(ways []Way) []Way {
 		}
 		line := make(orb.LineString, 0, len(w.Line))
 		for _, p := range w.Line {
-			if real(p) && (len(line) == 0 || key(line[len(line)-1]) != key(p)) {
+			if onEarth(p) && (len(line) == 0 || key(line[len(line)-1]) != key(p)) {
 				line = append(line, p)
 			}
 		}
@@ -156,7 +156,7 @@ func cleaned(ways []Way) []Way {
 	return out
 }
 
-func real(p orb.Point) bool { return math.Abs(p[0]) <= 180 && math.Abs(p[1]) <= 90 }
+func onEarth(p orb.Point) bool { return math.Abs(p[0]) <= 180 && math.Abs(p[1]) <= 90 }
 
 func key(p orb.Point) [2]int64 {
 	const fine = 1e7

@@ -179,7 +179,7 @@ type steps []step
 func (s steps) Len() int           { return len(s) }
 func (s steps) Less(i, j int) bool { return s[i].metres < s[j].metres }
 func (s steps) Swap(i, j int)      { s[i], s[j] = s[j], s[i] }
-func (s *steps) Push(x any)        { *s = append(*s, x.(step)) } //nolint:forcetypeassert // only steps are pushed
+func (s *steps) Push(x any)        { *s = append(*s, x.(step)) }
 func (s *steps) Pop() any {
 	last := (*s)[len(*s)-1]
 	*s = (*s)[:len(*s)-1]

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/paulmach/orb"
 
 	"github.com/gridward/gridward/server/access"
 	"github.com/gridward/gridward/server/board"
@@ -152,7 +151,7 @@ func (a *API) onDutyIn(ctx context.Context, shape drawn, scope []string) ([]int6
 		if e.Vehicle() || !session && !atWork(presence) || presence == fleet.Offline {
 			return
 		}
-		if land.byID[e.Worker] != nil && bound.Contains(e.Point) && shape.holds(orb.Point(e.Point)) {
+		if land.byID[e.Worker] != nil && bound.Contains(e.Point) && shape.holds(e.Point) {
 			ids = append(ids, e.Worker)
 		}
 	})
