@@ -339,7 +339,7 @@ func (a *API) holidayRoutes() {
 			return out, err
 		}, func(op *huma.Operation) { op.MaxBodyBytes = largestList + 1<<16 })
 
-	route(a, http.MethodPost, "/deadlines/compute", "When a limit that begins at an instant would be due", settled, func(ctx context.Context, who access.Session, in *struct {
+	route(a, http.MethodPost, "/deadlines/compute", "When a limit that begins at an instant would be due", person, func(ctx context.Context, who access.Session, in *struct {
 		Body struct {
 			Start    time.Time     `json:"start"`
 			Limit    workday.Limit `json:"limit"`
