@@ -132,7 +132,8 @@ export class Page {
     const sender = new Sender({
       outbox,
       post: body => post<Receipt>('/fixes', body),
-      taken: batch => {
+      taken: (batch, receipt) => {
+        this.recorder.pace(receipt.interval_s)
         if (!batch.sessions.length || sender.state.get().untold > 0) return
         this.#settledAt = Date.now()
         void this.#readLocal().then(() => this.askDuty())

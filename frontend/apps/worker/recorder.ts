@@ -25,10 +25,12 @@ const often = 5_000
 const seldom = 15_000
 const step = 3
 
-export function worthKeeping(before: Heard | null, next: Heard): boolean {
+/** dense: the server asks for a position so often, ms, moving or not; 0 = as usual. */
+export function worthKeeping(before: Heard | null, next: Heard, dense = 0): boolean {
   if (!before) return true
   const passed = next.at - before.at
   if (passed <= 0) return false
+  if (dense > 0 && passed >= dense) return true
   if (passed >= seldom) return true
   return passed >= often && metresBetween([before.lon, before.lat], [next.lon, next.lat]) >= step
 }
@@ -62,6 +64,7 @@ export class Recorder {
   #nudge: ReturnType<typeof setInterval> | null = null
   #kept: Heard | null = null
   #battery: BatteryLike | null = null
+  #dense = 0
 
   constructor(keep: (fix: Fix) => void, geo: Geolocation | null = navigator.geolocation ?? null) {
     this.#keep = keep
@@ -73,6 +76,12 @@ export class Recorder {
       },
       () => undefined,
     )
+  }
+
+  /** What the server asks for in its receipts: every 3 s while a call for help is open. */
+  pace(seconds: number | undefined): void {
+    const asked = (seconds ?? 0) * 1000
+    this.#dense = asked > 0 && asked < often ? asked : 0
   }
 
   start(): void {
@@ -124,7 +133,7 @@ export class Recorder {
     if (this.#watch === null) return // stopped while the phone was still looking
     const heard = heardOf(position)
     this.#change({ last: heard, heardAt: Date.now(), trouble: null })
-    if (!worthKeeping(this.#kept, heard)) return
+    if (!worthKeeping(this.#kept, heard, this.#dense)) return
     this.#kept = heard
     this.#keep(toFix(position, this.#battery ? Math.round(this.#battery.level * 100) : null))
   }

@@ -11,6 +11,8 @@ export interface Receipt {
   duplicate: number
   off_duty: number
   quarantined: { index: number; reason: string }[]
+  /** How often, in seconds, a position is asked for from now on. */
+  interval_s?: number
   server_time: string
 }
 

@@ -50,3 +50,14 @@ describe('which positions a track needs', () => {
     expect(worthKeeping(before, next)).toBe(kept)
   })
 })
+
+describe('while a call for help is open', () => {
+  const at = (seconds: number) => ({ at: seconds * 1000, lon: 114.2, lat: 22.68, accuracy: 5 })
+  it.each([
+    ['every three seconds, standing too', 3, 3_000, true],
+    ['and not oftener', 2, 3_000, false],
+    ['as usual afterwards', 3, 0, false],
+  ])('%s', (_, seconds, dense, kept) => {
+    expect(worthKeeping(at(0), at(seconds), dense)).toBe(kept)
+  })
+})
