@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"net/http"
 	"path/filepath"
@@ -230,7 +231,8 @@ func (a *API) calendarRoutes() {
 
 // inside puts a fault's fields under the field of the body that they are in.
 func inside(err error, field string) error {
-	if f, ok := err.(*fault.Fault); ok {
+	var f *fault.Fault
+	if errors.As(err, &f) {
 		fields := make(map[string]string, len(f.Fields))
 		for name, text := range f.Fields {
 			fields[field+"."+name] = text

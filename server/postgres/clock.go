@@ -152,19 +152,15 @@ func ClocksOf(ctx context.Context, q Querier, id uuid.UUID) ([]incident.Countdow
 	if err != nil {
 		return nil, fmt.Errorf("read the clocks: %w", err)
 	}
-	list := []incident.Countdown{}
-	at := map[uuid.UUID]int{}
-	for rows.Next() {
-		var c incident.Countdown
-		if err := scanClock(trailing{rows, &c.CalendarName}, &c); err != nil {
-			rows.Close()
-			return nil, fmt.Errorf("read the clocks: %w", err)
-		}
-		at[c.ID] = len(list)
-		list = append(list, c)
-	}
-	if err := rows.Err(); err != nil {
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (c incident.Countdown, err error) {
+		return c, scanClock(trailing{row, &c.CalendarName}, &c)
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read the clocks: %w", err)
+	}
+	at := map[uuid.UUID]int{}
+	for i := range list {
+		at[list[i].ID] = i
 	}
 	if rows, err = q.Query(ctx, sqlMovesOf, id); err != nil {
 		return nil, fmt.Errorf("read the moves of the clocks: %w", err)
@@ -190,11 +186,11 @@ func ClocksOf(ctx context.Context, q Querier, id uuid.UUID) ([]incident.Countdow
 
 // trailing scans one more column than it is asked for.
 type trailing struct {
-	pgx.Rows
+	row  pgx.Row
 	last any
 }
 
-func (t trailing) Scan(dest ...any) error { return t.Rows.Scan(append(dest, t.last)...) }
+func (t trailing) Scan(dest ...any) error { return t.row.Scan(append(dest, t.last)...) }
 
 const sqlShowClocks = `
 UPDATE incident SET stage = $2, stage_due = $3, stage_warn = $4, stage_from = $5, case_due = $6, case_warn = $7, case_from = $8, provisional = $9, paused = $10,
