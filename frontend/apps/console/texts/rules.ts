@@ -155,6 +155,11 @@ export const rules = {
   'catalogue.enabled': ['启用', 'In use'],
   'catalogue.import': ['导入标准事项码', 'Import standard codes'],
   'catalogue.import.help': ['CSV：standard_ref,kind,code5,name', 'CSV: standard_ref,kind,code5,name'],
+  'gazetteer.import': ['导入地名地址', 'Import places'],
+  'gazetteer.import.help': [
+    'CSV：名称、地址、别名、类别、机构编码、经度、纬度',
+    'CSV: name, address, aliases, kind, org_code, lon, lat',
+  ],
   'catalogue.imported': ['已导入 {n} 条', '{n} imported'],
 
   'departments.lead': ['职能部门的负责人、联系人与职责', 'Heads, contacts and duties'],
