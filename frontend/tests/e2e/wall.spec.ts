@@ -98,7 +98,7 @@ test('a call for help takes the wall over until somebody answers', async ({ page
   await walker.stands(...a, 20)
   await house.wall(page)
   await walker.stands(...b, 0, true)
-  const banner = page.getByRole('alert').filter({ hasText: '求助' })
+  const banner = page.locator('.take.sos')
   await expect(banner).toBeVisible()
   await page.keyboard.press('a')
   await expect(banner).toContainText('已接警')
