@@ -51,6 +51,7 @@ type config struct {
 	Interval    time.Duration
 	Incidents   float64
 	Alarms      float64
+	Office      float64
 
 	proxies []netip.Prefix
 	metrics []netip.Prefix
@@ -96,6 +97,7 @@ func (c *config) serveFlags(fs *flag.FlagSet) {
 		fs.DurationVar(&c.Interval, "interval", 5*time.Second, "how often a simulated worker reports")
 		fs.Float64Var(&c.Incidents, "incidents", 4, "simulated incidents a minute")
 		fs.Float64Var(&c.Alarms, "alarms", 0.3, "simulated alarms a minute; 0 for none")
+		fs.Float64Var(&c.Office, "office", 30, "what simulated offices do to cases in a minute, where incidents are simulated; 0 for nothing")
 	}
 }
 
@@ -225,6 +227,9 @@ func (c *config) check() error {
 	if c.demo {
 		if !c.AllowRemote && !loopback(c.Addr) {
 			bad("the demo has accounts that anyone may read on its terminal: it listens on loopback only; -allow-remote lifts that")
+		}
+		if c.Office < 0 || c.Office > 6000 {
+			bad("-office %v: want 0 to 6000 a minute", c.Office)
 		}
 		if c.Workers < 0 || c.Workers > 200_000 {
 			bad("-workers %d: want 0 to 200000", c.Workers)

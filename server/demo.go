@@ -65,7 +65,7 @@ func demoMain(ctx context.Context, p process) error {
 			return err
 		}
 		if c.Workers > 0 {
-			if err := h.simulate(ctx); err != nil {
+			if err := h.simulate(ctx, street); err != nil {
 				return err
 			}
 		}
@@ -162,7 +162,7 @@ func tellAccounts(out io.Writer, data string, fresh []demoAccount) error {
 }
 
 // simulate lets the demo's workers walk, through the same doors as real phones.
-func (h *house) simulate(ctx context.Context) error {
+func (h *house) simulate(ctx context.Context, street *fixtures.Demo) error {
 	ground, err := simulate.Street()
 	if err != nil {
 		return fmt.Errorf("read the demo street: %w", err)
@@ -186,7 +186,15 @@ func (h *house) simulate(ctx context.Context) error {
 	h.upkeep.run("simulated workers", crowd.Run)
 	if h.conf.Incidents > 0 {
 		signIn := func(ctx context.Context) (string, error) { return door.SignIn(ctx, simLogin, password) }
+		if err := h.seedCases(ctx); err != nil {
+			return err
+		}
 		h.upkeep.run("simulated incidents", simulate.NewReporter(door, crowd, signIn, h.conf.Incidents, 1).Run)
+		if h.conf.Office > 0 {
+			if err := h.simulateOffice(ctx, street, door); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -201,3 +201,13 @@ func CategoryKnown(ctx context.Context, q Querier, code string) (bool, error) {
 	}
 	return ok, nil
 }
+
+const sqlAnyIncident = `SELECT EXISTS (SELECT FROM incident)`
+
+// AnyIncident reports whether the house has had a case yet.
+func AnyIncident(ctx context.Context, q Querier) (some bool, err error) {
+	if err := q.QueryRow(ctx, sqlAnyIncident).Scan(&some); err != nil {
+		return false, fmt.Errorf("look for incidents: %w", err)
+	}
+	return some, nil
+}

@@ -51,6 +51,12 @@ func (s *Signin) cookie(r *http.Request, token string, life time.Duration) *http
 	return c
 }
 
+// CookieHeader is the Cookie header of a program in this house that holds a
+// session's token, whichever way it reaches us.
+func CookieHeader(token string) string {
+	return plainCookie + "=" + token + "; " + secureCookie + "=" + token
+}
+
 func peerOf(r *http.Request) (netip.Addr, bool) {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
