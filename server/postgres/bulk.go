@@ -87,7 +87,7 @@ const bulkWhat = `
 
 const bulkWhere = `
   (ARRAY['patrol','patrol','patrol','visit','resident','hotline12345','camera','window_transfer','wechat','alarm'])[1 + floor(r.u2 * 10)::integer],
-  t.name || '：' || w.name || (1 + r.house) || '号附近', t.code, q.tier, (ARRAY['normal','normal','normal','normal','normal','notice','notice','urgent','urgent','critical'])[1 + floor(r.v5 * 10)::integer],
+  t.name || '：' || w.name || (1 + r.house) || '号附近', t.code, q.tier, CASE WHEN r.v5 < 0.012 THEN 'critical' WHEN r.v5 < 0.13 THEN 'urgent' WHEN r.v5 < 0.40 THEN 'notice' ELSE 'normal' END,
   g.org, g.grid, g.version, g.points[1 + r.spot % 50], w.name || (1 + r.house) || '号', k.worker, COALESCE(k.name, '居民'),`
 
 const sqlBulkArchived = `
