@@ -35,8 +35,45 @@ export interface Shelved {
   fix: Fix
 }
 
+/** Something that was done to a task, a case or a command, in the words of the API. */
+export interface Errand {
+  /** Its client_id: said twice, it counts once. */
+  id: string
+  /** Errands of one chain go in the order in which they were done: `order:…`, `case:…`. */
+  chain: string
+  at: number
+  /** sign, arrive, feedback, … or report. */
+  do: string
+  path: string
+  body: Record<string, unknown>
+  /** The version that was seen, where the door asks for it. */
+  version?: number
+  /** What it was done to, for the worker to read. */
+  about: string
+  photos: Snap[]
+  /** The server will not take it as it is: its sentence, kept until the worker has read it. */
+  refused?: { status: number; sentence: string; at: number }
+}
+
+/** A photo on the phone; `sent` is the attachment's id once the server has it. */
+export interface Snap {
+  id: string
+  kind: 'near' | 'before' | 'after'
+  sent?: string
+}
+
 /** Where the outbox keeps its records. */
 export interface Shelf {
+  /** In the order in which they were put first. */
+  errands(owner: number): Promise<Errand[]>
+  putErrand(owner: number, errand: Errand): Promise<void>
+  dropErrand(id: string): Promise<void>
+  photo(id: string): Promise<Blob | null>
+  putPhoto(owner: number, id: string, photo: Blob): Promise<void>
+  dropPhotos(ids: string[]): Promise<void>
+  /** What the server said last, to be read without a network. */
+  memo<T>(owner: number, name: string): Promise<T | null>
+  putMemo(owner: number, name: string, value: unknown): Promise<void>
   addFix(owner: number, fix: Fix): Promise<void>
   /** Oldest first. */
   fixes(owner: number, limit: number): Promise<Shelved[]>
@@ -103,6 +140,38 @@ export class Outbox {
     return this.#shelf.addFix(this.owner, fix)
   }
 
+  errands(): Promise<Errand[]> {
+    return this.#shelf.errands(this.owner)
+  }
+
+  /** Keeps what was done, its photos first: an errand never lies here without them. */
+  async enqueue(errand: Errand, photos: ReadonlyMap<string, Blob>): Promise<void> {
+    for (const snap of errand.photos) await this.#shelf.putPhoto(this.owner, snap.id, photos.get(snap.id)!)
+    await this.#shelf.putErrand(this.owner, errand)
+  }
+
+  update(errand: Errand): Promise<void> {
+    return this.#shelf.putErrand(this.owner, errand)
+  }
+
+  photo(id: string): Promise<Blob | null> {
+    return this.#shelf.photo(id)
+  }
+
+  /** Done with: acknowledged by the server, or read and given up by the worker. */
+  async finish(errand: Errand): Promise<void> {
+    await this.#shelf.dropErrand(errand.id)
+    await this.#shelf.dropPhotos(errand.photos.map(snap => snap.id))
+  }
+
+  memo<T>(name: string): Promise<T | null> {
+    return this.#shelf.memo<T>(this.owner, name)
+  }
+
+  remember(name: string, value: unknown): Promise<void> {
+    return this.#shelf.putMemo(this.owner, name, value)
+  }
+
   /** How many records wait: positions, and duty that began or ended. */
   async unsent(): Promise<{ fixes: number; sessions: number }> {
     const sessions = (await this.#shelf.sessions(this.owner)).filter(session => session.sent < session.revision)
@@ -152,6 +221,41 @@ export class MemoryShelf implements Shelf {
   #key = 0
   #fixes: { key: number; owner: number; fix: Fix }[] = []
   readonly #sessions = new Map<string, { owner: number; session: Session }>()
+  readonly #errands = new Map<string, { owner: number; errand: Errand }>()
+  readonly #photos = new Map<string, Blob>()
+  readonly #memos = new Map<string, unknown>()
+
+  async errands(owner: number): Promise<Errand[]> {
+    return [...this.#errands.values()].filter(row => row.owner === owner).map(row => structuredClone(row.errand))
+  }
+
+  async putErrand(owner: number, errand: Errand): Promise<void> {
+    this.#errands.set(errand.id, { owner, errand: structuredClone(errand) })
+  }
+
+  async dropErrand(id: string): Promise<void> {
+    this.#errands.delete(id)
+  }
+
+  async photo(id: string): Promise<Blob | null> {
+    return this.#photos.get(id) ?? null
+  }
+
+  async putPhoto(_owner: number, id: string, photo: Blob): Promise<void> {
+    this.#photos.set(id, photo)
+  }
+
+  async dropPhotos(ids: string[]): Promise<void> {
+    for (const id of ids) this.#photos.delete(id)
+  }
+
+  async memo<T>(owner: number, name: string): Promise<T | null> {
+    return (this.#memos.get(`${owner} ${name}`) as T | undefined) ?? null
+  }
+
+  async putMemo(owner: number, name: string, value: unknown): Promise<void> {
+    this.#memos.set(`${owner} ${name}`, value)
+  }
 
   async addFix(owner: number, fix: Fix): Promise<void> {
     this.#fixes.push({ key: ++this.#key, owner, fix })
@@ -186,6 +290,9 @@ export class MemoryShelf implements Shelf {
 interface Schema extends DBSchema {
   fix: { key: number; value: { key?: number; owner: number; fix: Fix }; indexes: { owner: number } }
   session: { key: string; value: { id: string; owner: number; session: Session }; indexes: { owner: number } }
+  errand: { key: string; value: { id: string; owner: number; seq: number; errand: Errand }; indexes: { owner: number } }
+  photo: { key: string; value: { id: string; owner: number; photo: Blob } }
+  memo: { key: string; value: { name: string; value: unknown } }
 }
 
 export class IdbShelf implements Shelf {
@@ -197,11 +304,18 @@ export class IdbShelf implements Shelf {
 
   static async open(name = 'gridward-worker'): Promise<IdbShelf> {
     return new IdbShelf(
-      await openDB<Schema>(name, 1, {
-        upgrade(db) {
-          db.createObjectStore('fix', { keyPath: 'key', autoIncrement: true }).createIndex('owner', 'owner')
-          db.createObjectStore('session', { keyPath: 'id' }).createIndex('owner', 'owner')
+      await openDB<Schema>(name, 2, {
+        upgrade(db, before) {
+          if (before < 1) {
+            db.createObjectStore('fix', { keyPath: 'key', autoIncrement: true }).createIndex('owner', 'owner')
+            db.createObjectStore('session', { keyPath: 'id' }).createIndex('owner', 'owner')
+          }
+          db.createObjectStore('errand', { keyPath: 'id' }).createIndex('owner', 'owner')
+          db.createObjectStore('photo', { keyPath: 'id' })
+          db.createObjectStore('memo', { keyPath: 'name' })
         },
+        // a newer page wants to change the shelves: let it, and this one speaks to nothing until it is reloaded
+        blocking: (_from, _to, event) => (event.target as IDBDatabase).close(),
       }),
     )
   }
@@ -235,6 +349,46 @@ export class IdbShelf implements Shelf {
 
   async dropSession(id: string): Promise<void> {
     await this.#db.delete('session', id)
+  }
+
+  async errands(owner: number): Promise<Errand[]> {
+    const rows = await this.#db.getAllFromIndex('errand', 'owner', owner)
+    return rows.sort((a, b) => a.seq - b.seq).map(row => row.errand)
+  }
+
+  async putErrand(owner: number, errand: Errand): Promise<void> {
+    const tx = this.#db.transaction('errand', 'readwrite')
+    const known = await tx.store.get(errand.id)
+    let seq = known?.seq ?? 0
+    if (!known) for (const row of await tx.store.getAll()) seq = Math.max(seq, row.seq + 1)
+    await tx.store.put({ id: errand.id, owner, seq, errand })
+    await tx.done
+  }
+
+  async dropErrand(id: string): Promise<void> {
+    await this.#db.delete('errand', id)
+  }
+
+  async photo(id: string): Promise<Blob | null> {
+    return (await this.#db.get('photo', id))?.photo ?? null
+  }
+
+  async putPhoto(owner: number, id: string, photo: Blob): Promise<void> {
+    await this.#db.put('photo', { id, owner, photo })
+  }
+
+  async dropPhotos(ids: string[]): Promise<void> {
+    const tx = this.#db.transaction('photo', 'readwrite')
+    for (const id of ids) void tx.store.delete(id)
+    await tx.done
+  }
+
+  async memo<T>(owner: number, name: string): Promise<T | null> {
+    return ((await this.#db.get('memo', `${owner} ${name}`))?.value as T | undefined) ?? null
+  }
+
+  async putMemo(owner: number, name: string, value: unknown): Promise<void> {
+    await this.#db.put('memo', { name: `${owner} ${name}`, value })
   }
 }
 

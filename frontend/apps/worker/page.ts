@@ -1,12 +1,15 @@
 // The worker's page as a value: who is signed in, duty, what the phone gives,
 // what the server has. No Vue in here; components read its stores.
 import { ApiError, currentSession, get, onSignedOut, post, signIn, signOut } from '@core/api/client'
-import type { LonLat, MyDuty, Session as SignedIn } from '@core/api/types'
+import type { Attachment, LonLat, MyDuty, Session as SignedIn } from '@core/api/types'
 import { Store } from '@core/live/store'
-import { Outbox, openShelf, type Purpose, type Session, type Shelf } from './outbox'
+import { Speaker } from '@core/ui/audio'
+import { type ErrandState, Errands } from './errands'
+import { type Errand, Outbox, openShelf, type Purpose, type Session, type Shelf, type Snap } from './outbox'
 import { Recorder, type RecorderState } from './recorder'
 import { type Receipt, Sender, type SendState } from './sender'
 import { SosCall, type SosState } from './sos'
+import { type DoneList, noTasks, openCount, type TaskList, Tasks } from './tasks'
 import { type Truth, truth } from './truth'
 import { uuid } from './uuid'
 
@@ -18,6 +21,7 @@ export const consent = '2026-01'
 const dutyEvery = 30_000
 const dutyEverySos = 5_000
 const sendEvery = 12_000
+const tasksEvery = 15_000
 
 const idleSend: SendState = {
   unsent: 0,
@@ -29,6 +33,7 @@ const idleSend: SendState = {
   signedOut: false,
   offDuty: 0,
 }
+const idleErrands: ErrandState = { list: [], sending: false, trouble: '', signedOut: false }
 const idleSos: SosState = { phase: 'none', at: null, tries: 0, trouble: '' }
 
 export class Page {
@@ -50,6 +55,18 @@ export class Page {
   /** The server ended a duty that was begun here. */
   readonly closedByServer = new Store(false)
   readonly truth = new Store<Truth>({ recording: false, tone: 'off', why: 'off.unknown' })
+  readonly tasks = new Store<TaskList>(noTasks)
+  readonly tasksTrouble = new Store('')
+  readonly done = new Store<DoneList>({ orders: [], at: null })
+  readonly errands = new Store<ErrandState>(idleErrands)
+  /** The figure on the tasks' tab. */
+  readonly badge = new Store(0)
+  /** The report that was taken last. */
+  readonly reported = new Store<{ no: string } | null>(null)
+  readonly speaker = new Speaker()
+  #tasks: Tasks | null = null
+  #errands: Errands | null = null
+  #tasksAskedAt = 0
   #shelf: Shelf | null = null
   #outbox: Outbox | null = null
   #sender: Sender | null = null
@@ -75,8 +92,12 @@ export class Page {
     document.addEventListener('visibilitychange', () => this.#turned())
     window.addEventListener('online', () => {
       void this.#sender?.kick(true)
+      void this.#errands?.kick(true)
       void this.askDuty()
+      this.askTasks()
     })
+    // the only moment at which a browser lets a page make a sound later
+    document.addEventListener('pointerdown', () => void this.speaker.unlock(), { once: true })
     onSignedOut(() => this.#left())
   }
 
@@ -119,7 +140,9 @@ export class Page {
     if (this.#sender && before === session.principal.worker) {
       this.phase.set('work') // the same person again: everything went on meanwhile
       this.#sender.resume()
+      this.#errands?.resume()
       void this.askDuty()
+      this.askTasks()
       return
     }
     this.#stopAll()
@@ -143,6 +166,7 @@ export class Page {
     this.#outbox = outbox
     this.#sender = sender
     this.#call = call
+    this.#beginTasks(outbox)
     sender.state.subscribe(state => this.send.set(state))
     call.state.subscribe(state => {
       const before = this.sos.get().phase
@@ -157,6 +181,95 @@ export class Page {
     await this.#readLocal()
     await this.askDuty()
     void sender.kick(true)
+  }
+
+  #beginTasks(outbox: Outbox): void {
+    const tasks = new Tasks({ outbox, fresh: () => this.#announce() })
+    const errands = new Errands({
+      outbox,
+      post: (path, body, version) =>
+        post(path, body, version ? { headers: { 'If-Match': `"${version}"` } } : undefined),
+      upload: (photo, kind) => {
+        const form = new FormData()
+        form.append('kind', kind)
+        form.append('file', photo, 'photo.jpg')
+        return post<Attachment>('/attachments', form)
+      },
+      taken: (errand, answer) => {
+        if (errand.do === 'report') this.reported.set({ no: (answer as { case_no?: string })?.case_no ?? '' })
+        tasks.heard(errand, answer)
+      },
+      refused: () => void tasks.ask(), // what is on the phone is not how it stands
+    })
+    this.#tasks = tasks
+    this.#errands = errands
+    const count = () => this.badge.set(openCount(tasks.list.get(), errands.state.get().list))
+    tasks.list.subscribe(list => {
+      this.tasks.set(list)
+      count()
+    })
+    tasks.trouble.subscribe(trouble => this.tasksTrouble.set(trouble))
+    tasks.done.subscribe(done => this.done.set(done))
+    errands.state.subscribe(state => {
+      this.errands.set(state)
+      count()
+    })
+    this.#tasksAskedAt = Date.now()
+    void tasks.open()
+    void errands.kick(true)
+  }
+
+  #announce(): void {
+    navigator.vibrate?.([120, 80, 120])
+    this.speaker.play('urgent')
+  }
+
+  askTasks(): void {
+    this.#tasksAskedAt = Date.now()
+    void this.#tasks?.ask()
+  }
+
+  async askDone(): Promise<void> {
+    await this.#tasks?.askDone()
+  }
+
+  /** Something was done: it lies in the outbox before this returns, and goes as soon as it can. */
+  async doErrand(
+    errand: Omit<Errand, 'id' | 'at' | 'photos'>,
+    photos: { kind: Snap['kind']; blob: Blob }[] = [],
+  ): Promise<void> {
+    if (!this.#errands) return
+    const id = uuid()
+    const blobs = new Map(photos.map(photo => [uuid(), photo]))
+    const snaps = [...blobs].map(([snap, { kind }]) => ({ id: snap, kind }))
+    const body = errand.do === 'ack' ? errand.body : { ...errand.body, client_id: id }
+    await this.#errands.add(
+      { ...errand, id, at: Date.now(), body, photos: snaps },
+      new Map([...blobs].map(([snap, { blob }]) => [snap, blob])),
+    )
+  }
+
+  giveUp = (id: string): Promise<void> | undefined => this.#errands?.giveUp(id)
+  tryAgain = (id: string): Promise<void> | undefined => this.#errands?.retry(id)
+  sendNow = (): Promise<void> | undefined => this.#errands?.kick(true)
+
+  /** Where the phone is now, for an arrival or a report. */
+  async place(): Promise<{ point: LonLat; accuracy?: number } | null> {
+    const { last, heardAt } = this.recorder.state.get()
+    const fresh = last && heardAt !== null && Date.now() - heardAt < 15_000
+    const heard = fresh ? last : await this.recorder.once(10_000)
+    return heard && { point: [heard.lon, heard.lat], accuracy: heard.accuracy ?? undefined }
+  }
+
+  /** Read once, then kept for when there is no network. */
+  async remembered<T>(name: string, path: string): Promise<T | null> {
+    try {
+      const value = await get<T>(path)
+      await this.#outbox?.remember(name, value)
+      return value
+    } catch {
+      return (await this.#outbox?.memo<T>(name)) ?? null
+    }
   }
 
   async leave(): Promise<void> {
@@ -177,6 +290,12 @@ export class Page {
     this.recorder.stop()
     this.#sender?.close()
     this.#call?.close()
+    this.#errands?.close()
+    this.#errands = null
+    this.#tasks = null
+    this.tasks.set(noTasks)
+    this.errands.set(idleErrands)
+    this.badge.set(0)
     this.#sender = null
     this.#outbox = null
     this.#call = null
@@ -326,6 +445,8 @@ export class Page {
       this.#follow()
       void this.askDuty()
       void this.#sender?.kick(true)
+      void this.#errands?.kick(true)
+      this.askTasks()
     }
     this.hidden.set(hidden)
   }
@@ -341,6 +462,7 @@ export class Page {
         this.#sentTryAt = now
         void this.#sender?.kick()
       }
+      if (now - this.#tasksAskedAt > tasksEvery && document.visibilityState === 'visible') this.askTasks()
     }
     this.#judge()
   }

@@ -1,8 +1,9 @@
-// Empties the outbox into POST /api/v1/fixes, one request at a time, and tries
-// again for as long as it takes. The server's Retry-After is obeyed.
-import { ApiError } from '@core/api/client'
+// Empties the outbox of positions and duty into POST /api/v1/fixes.
 import { Store } from '@core/live/store'
+import { Carrier } from './carrier'
 import { type Batch, type Outbox, wire } from './outbox'
+
+export { patience } from './carrier'
 
 export const client = 'm/1.0'
 
@@ -43,26 +44,13 @@ export interface SenderOptions {
   random?: () => number
 }
 
-const shortest = 2_000
-const longest = 60_000
-
-/** How long to wait after the nth failure in a row: the server's wish, or doubling up to a minute, ± a quarter. */
-export function patience(failures: number, retryAfter: number | null, random: number): number {
-  const base = retryAfter !== null ? retryAfter * 1000 : Math.min(longest, shortest * 2 ** Math.max(0, failures - 1))
-  return Math.round(base * (retryAfter !== null ? 1 + random / 4 : 0.75 + random / 2))
-}
-
-export class Sender {
+export class Sender extends Carrier {
   readonly state: Store<SendState>
   readonly #options: SenderOptions
   readonly #now: () => number
-  #failures = 0
-  #timer: ReturnType<typeof setTimeout> | null = null
-  #busy = false
-  #again = false
-  #closed = false
 
   constructor(options: SenderOptions) {
+    super(options.random)
     this.#options = options
     this.#now = options.now ?? Date.now
     this.state = new Store<SendState>({
@@ -77,67 +65,20 @@ export class Sender {
     })
   }
 
-  /** Something new lies in the outbox. While a wait is on, it goes with the next try, unless `now` is set. */
-  async kick(now = false): Promise<void> {
-    await this.count()
-    if (this.#closed || (this.#timer !== null && !now)) return
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
-    if (this.#busy) {
-      this.#again = true
-      return
-    }
-    await this.#run()
-  }
-
-  close(): void {
-    this.#closed = true
-    if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#timer = null
-  }
-
-  /** Signed in again. */
-  resume(): void {
-    this.#change({ signedOut: false })
-    this.#failures = 0
-    void this.kick(true)
-  }
-
   async count(): Promise<void> {
     const { fixes, sessions } = await this.#options.outbox.unsent()
     this.#change({ unsent: fixes, untold: sessions })
   }
 
-  async #run(): Promise<void> {
-    this.#busy = true
-    try {
-      do {
-        this.#again = false
-        for (;;) {
-          const batch = await this.#options.outbox.next()
-          if (!batch || this.#closed) break
-          if (!(await this.#send(batch))) return
-        }
-      } while (this.#again)
-    } finally {
-      this.#busy = false
-      this.#change({ sending: false })
-    }
-  }
-
-  async #send(batch: Batch): Promise<boolean> {
+  protected async step(): Promise<boolean> {
+    const batch = await this.#options.outbox.next()
+    if (!batch || this.closed) return false
     this.#change({ sending: true })
     const asked = this.#now()
-    let receipt: Receipt
-    try {
-      receipt = await this.#options.post(wire(batch, client))
-    } catch (error) {
-      this.#failed(error)
-      return false
-    }
+    const receipt = await this.#options.post(wire(batch, client))
     await this.#options.outbox.acknowledged(batch)
     const answered = this.#now()
-    this.#failures = 0
+    this.succeeded()
     const server = Date.parse(receipt.server_time)
     this.#change({
       sentAt: answered,
@@ -151,20 +92,12 @@ export class Sender {
     return true
   }
 
-  #failed(error: unknown): void {
-    const known = error instanceof ApiError ? error : null
-    if (known?.status === 401) {
-      this.#change({ signedOut: true, trouble: known.message })
-      return // no timer: signing in resumes
-    }
-    this.#failures++
-    this.#change({ trouble: error instanceof Error ? error.message : String(error) })
-    if (this.#closed) return
-    const wait = patience(this.#failures, known?.retryAfter ?? null, (this.#options.random ?? Math.random)())
-    this.#timer = setTimeout(() => {
-      this.#timer = null
-      void this.kick(true)
-    }, wait)
+  protected busy(sending: boolean): void {
+    this.#change({ sending })
+  }
+
+  protected troubled(trouble: string, signedOut: boolean): void {
+    this.#change({ trouble: trouble || this.state.get().trouble, signedOut })
   }
 
   #change(part: Partial<SendState>): void {
