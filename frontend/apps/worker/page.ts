@@ -242,7 +242,9 @@ export class Page {
     const id = uuid()
     const blobs = new Map(photos.map(photo => [uuid(), photo]))
     const snaps = [...blobs].map(([snap, { kind }]) => ({ id: snap, kind }))
-    const body = errand.do === 'ack' ? errand.body : { ...errand.body, client_id: id }
+    // plain values only: a page's reactive ones cannot be kept
+    const plain = JSON.parse(JSON.stringify(errand.body)) as Record<string, unknown>
+    const body = errand.do === 'ack' ? plain : { ...plain, client_id: id }
     await this.#errands.add(
       { ...errand, id, at: Date.now(), body, photos: snaps },
       new Map([...blobs].map(([snap, { blob }]) => [snap, blob])),
