@@ -60,7 +60,6 @@ type loopRoom struct {
 	house   *house
 	clerks  []simulate.Clerk
 	logins  map[string]int64
-	screens []*soakScreen
 	acts    []simulate.Act
 }
 
@@ -242,6 +241,9 @@ func (r *loopRoom) office(during time.Duration, how string, happens func(context
 	if d.Surprises.Load() > 0 {
 		t.Errorf("%s: %d surprises:\n%s", how, d.Surprises.Load(), strings.Join(office.Odd(), "\n"))
 	}
+	if d.Unreachable.Load() > 0 {
+		t.Errorf("%s: %d requests had no answer at all", how, d.Unreachable.Load())
+	}
 	if d.Done.Load() < int64(during.Seconds()) {
 		t.Errorf("%s: only %d actions were done", how, d.Done.Load())
 	}
@@ -253,6 +255,11 @@ func (r *loopRoom) office(during time.Duration, how string, happens func(context
 		n, want := s.Stats(), int64(0)
 		for region, c := range s.Cursors() {
 			want += c.After - s.from[region].After
+		}
+		for key := range s.heard { // between going live and being asked how far it was
+			if key[1] <= s.from[key[0]].After {
+				want++
+			}
 		}
 		if n.Events+n.Skipped != want || int64(len(s.heard)) != n.Events || n.Resets > 0 {
 			t.Errorf("%s: screen %d heard %d events and skipped %d of %d, %d different ones, %d resets", how, i, n.Events, n.Skipped, want, len(s.heard), n.Resets)

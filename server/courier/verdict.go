@@ -96,7 +96,7 @@ func networkWords(err error) string {
 }
 
 // judgeStatus says what an HTTP status means for a letter; nil = taken.
-func judgeStatus(resp *http.Response) error {
+func judgeStatus(resp reply) error {
 	switch code := resp.StatusCode; {
 	case code >= 200 && code < 300:
 		return nil

@@ -44,18 +44,24 @@ func newClient(ca string) *http.Client {
 }
 
 // exchange sends a request and reads the beginning of the answer.
-func exchange(client *http.Client, req *http.Request) (*http.Response, []byte, error) {
+func exchange(client *http.Client, req *http.Request) (reply, []byte, error) {
 	req.Header.Set("User-Agent", "Gridward")
 	resp, err := client.Do(req)
 	if err != nil {
-		return nil, nil, later(networkWords(err), err)
+		return reply{}, nil, later(networkWords(err), err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if err != nil {
-		return nil, nil, later(networkWords(err), err)
+		return reply{}, nil, later(networkWords(err), err)
 	}
-	return resp, body, nil
+	return reply{resp.StatusCode, resp.Header}, body, nil
+}
+
+// reply is what an answer says before its body.
+type reply struct {
+	StatusCode int
+	Header     http.Header
 }
 
 // webhook posts the letter as JSON, signed (docs/protocol.md, 3).

@@ -339,10 +339,7 @@ func TestNoSequenceOfActionsBreaksTheLoop(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	rng := rand.New(rand.NewPCG(seed, 1))
 	t.Logf("seed %d", seed)
-	var names []string
-	for _, n := range []string{"leader", "station", "operator", "operator2", "commander", "clerk", "head", "head2", "worker", "stranger"} {
-		names = append(names, n)
-	}
+	names := []string{"leader", "station", "operator", "operator2", "commander", "clerk", "head", "head2", "worker", "stranger"}
 	outcomes := map[string]int{}
 	for range 12 {
 		inc := o.report()

@@ -329,10 +329,10 @@ func diagram() string {
 		}
 		to := s.To.Name()
 		if s.To == "" {
-			to = "不变"
-			if s.Do == SelfHandle {
+			switch to = "不变"; s.Do {
+			case SelfHandle:
 				to = "已反馈 或 已结案"
-			} else if s.Do == DecideSuspend {
+			case DecideSuspend:
 				to = "挂账 或 不变"
 			}
 		}

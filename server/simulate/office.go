@@ -342,7 +342,9 @@ func (o *Office) send(ctx context.Context, c *clerk, method, path string, versio
 	}
 	switch refused.Status {
 	case 0:
-		o.Deeds.Unreachable.Add(1)
+		if ctx.Err() == nil { // hanging up is not the server's silence
+			o.Deeds.Unreachable.Add(1)
+		}
 	case http.StatusConflict:
 		o.Deeds.Stale.Add(1)
 	case http.StatusForbidden, http.StatusNotFound, http.StatusUnprocessableEntity:

@@ -29,8 +29,6 @@ var zone = time.FixedZone("Asia/Shanghai", 8*60*60)
 // Day is a date in Zone, counted from 1970-01-01. In JSON it is "2026-02-14".
 type Day int32
 
-const dayLength = 24 * time.Hour
-
 // DayOf is the date on which t falls.
 func DayOf(t time.Time) Day {
 	s := t.Unix() + 8*60*60
