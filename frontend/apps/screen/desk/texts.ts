@@ -165,8 +165,8 @@ export const zh = {
   'sos.waiting': '等待接警 {span}',
   'sos.call': '呼叫',
 
-  'alarm.title': '设备告警',
-  'alarm.more': '另有 {n} 条告警',
+  'alarm.title': '设备报警',
+  'alarm.more': '另有 {n} 条报警',
   'alarm.times': '{n} 次',
   'alarm.at': '{at}',
 
@@ -174,7 +174,7 @@ export const zh = {
   'video.reason': '调看事由',
   'video.reason.case': '案件处置 {no}',
   'video.reason.sos': '求助处置',
-  'video.reason.alarm': '告警复核',
+  'video.reason.alarm': '报警复核',
   'video.reason.area': '现场查看',
   'video.open': '调看',
   'video.opening': '正在连接…',
