@@ -160,8 +160,8 @@ func (d *Desk) ActOnOrder(ctx context.Context, by access.Principal, id uuid.UUID
 				return err
 			}
 		}
-		if done := f.orders[at]; done.State == dispatch.Handling && done.For().Is(by) && (do == incident.Sign || do == incident.Arrive && done.ArrivedAt != nil) {
-			out = done // said twice
+		if said(f.orders[at], do, by) {
+			out = f.orders[at]
 			return nil
 		}
 		if version != 0 && version != f.orders[at].Version {
@@ -187,6 +187,13 @@ func (d *Desk) ActOnOrder(ctx context.Context, by access.Principal, id uuid.UUID
 		d.ring(region)
 	}
 	return out, nil
+}
+
+// said reports whether the same person has signed, or arrived, before: a phone
+// may say so twice. A colleague who does is told that somebody was faster.
+func said(o dispatch.Order, do incident.Action, by access.Principal) bool {
+	same := o.SignedBy != nil && *o.SignedBy == by.Account
+	return o.State == dispatch.Handling && o.For().Is(by) && same && (do == incident.Sign || do == incident.Arrive && o.ArrivedAt != nil)
 }
 
 // moveOrder decides on the order and, when it is the lead order, on the case.

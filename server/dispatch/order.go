@@ -173,6 +173,9 @@ func (o Order) Apply(do incident.Action, deed incident.Deed, by access.Principal
 		if !slices.Contains(m.From, o.State) {
 			return o, fault.New(fault.Conflict, "任务现在是「%s」，不能%s", o.State.Name(), do.Name())
 		}
+		if do == incident.Arrive && o.ArrivedAt != nil {
+			return o, fault.New(fault.Conflict, "已有人到场")
+		}
 		if do == incident.Waive && o.Mode != Assist {
 			return o, fault.New(fault.Conflict, "主办任务不能免办")
 		}
