@@ -24,7 +24,7 @@ export interface Toast {
 
 /** Of the newest cases, and of those whose clock runs out first: what a screen reads at its start. */
 const newest = 100
-const neediest = 300
+export const neediest = 300
 /** Cases held at most, and drawn on the map. */
 const kept = 1_500
 /** Colours of deadlines change by themselves. */

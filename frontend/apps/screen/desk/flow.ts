@@ -1,6 +1,6 @@
 // The history of a case as somebody reads it: what was done, by whom, from
 // which state to which, and why.
-import type { IncidentBody } from '@core/api/loop'
+import type { IncidentBody, WhistleKind } from '@core/api/loop'
 import type { JournalEntry } from '@core/api/types'
 import { deedName, stateName } from '@core/incident/words'
 
@@ -39,4 +39,10 @@ export function linesOf(journal: readonly JournalEntry[]): Line[] {
         tone: bad.includes(verb) ? 'bad' : warn.includes(verb) ? 'warn' : good.includes(verb) ? 'good' : 'plain',
       }
     })
+}
+
+/** The whistles that may be raised over a case in this state; the server has the last word. */
+export function kindsIn(state: string): readonly WhistleKind[] {
+  if (['accepted', 'dispatched', 'returned', 'handling'].includes(state)) return ['mass', 'enforcement', 'emergency']
+  return ['reported', 'verifying'].includes(state) ? ['emergency'] : []
 }
