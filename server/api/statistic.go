@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -67,8 +68,9 @@ func (in StatisticQuery) filter(who access.Session, p metric.Span, now time.Time
 
 // figures are the numbers and ratios of some cases.
 type figures struct {
-	Counters map[string]int64        `json:"counters"`
-	Rates    map[string]metric.Ratio `json:"rates"`
+	Counters  map[string]int64          `json:"counters"`
+	Rates     map[string]metric.Ratio   `json:"rates"`
+	Durations map[string]metric.Minutes `json:"durations" doc:"working minutes"`
 }
 
 type statisticRow struct {
@@ -90,13 +92,14 @@ type statisticBody struct {
 	Dictionary []dictionaryEntry `json:"dictionary"`
 }
 
-// dictionaryEntry is a number or, with Over and Under, a ratio.
+// dictionaryEntry is a number; with Over and Under, a ratio; with Under and a Unit, a duration.
 type dictionaryEntry struct {
 	Code    string        `json:"code"`
 	Name    string        `json:"name"`
 	Cohort  metric.Cohort `json:"cohort,omitempty" doc:"of a number: by which instant a case falls into the period"`
 	Over    string        `json:"numerator,omitempty"`
-	Under   string        `json:"denominator,omitempty"`
+	Under   string        `json:"denominator,omitempty" doc:"of a duration: whose cases"`
+	Unit    string        `json:"unit,omitempty" doc:"of a duration: min, working minutes"`
 	Better  int           `json:"better" doc:"of a ratio: 1 more is better, -1 less is, 0 neither"`
 	Explain string        `json:"explain"`
 }
@@ -107,6 +110,9 @@ func dictionary() (list []dictionaryEntry) {
 	}
 	for _, r := range metric.Rates() {
 		list = append(list, dictionaryEntry{Code: r.Code, Name: r.Name, Over: r.Over, Under: r.Under, Better: r.Better, Explain: r.Explain})
+	}
+	for _, d := range metric.Durations() {
+		list = append(list, dictionaryEntry{Code: d.Code, Name: d.Name, Under: d.Cases, Unit: "min", Better: -1, Explain: d.Explain})
 	}
 	return list
 }
@@ -157,6 +163,38 @@ func (a *API) tally(ctx context.Context, filters ...postgres.StatisticFilter) ([
 	return out, nil
 }
 
+// lengths are how long the stretches took, by key, and in all.
+type lengths struct {
+	by    map[string]map[metric.Stretch]metric.Lengths
+	whole map[metric.Stretch]metric.Lengths
+}
+
+func (a *API) lengths(ctx context.Context, f postgres.StatisticFilter) (lengths, error) {
+	out := lengths{map[string]map[metric.Stretch]metric.Lengths{}, map[metric.Stretch]metric.Lengths{}}
+	for _, d := range metric.Durations() {
+		if _, done := out.whole[d.Stretch]; done {
+			continue
+		}
+		cases, _ := metric.CountByCode(d.Cases)
+		rows, err := postgres.MeasureLengths(ctx, a.DB.Pool, d.Stretch, cases, f)
+		if err != nil {
+			return out, err
+		}
+		for _, r := range rows {
+			if r.Whole {
+				out.whole[d.Stretch] = r.Lengths
+				continue
+			}
+			key := keyOf(postgres.StatisticRow{Num: r.Num, Word: r.Word})
+			if out.by[key] == nil {
+				out.by[key] = map[metric.Stretch]metric.Lengths{}
+			}
+			out.by[key][d.Stretch] = r.Lengths
+		}
+	}
+	return out, nil
+}
+
 func numbers(cases map[metric.Cohort][]metric.Alike) map[string]int64 {
 	n := map[string]int64{}
 	for _, c := range metric.Counts() {
@@ -165,8 +203,11 @@ func numbers(cases map[metric.Cohort][]metric.Alike) map[string]int64 {
 	return n
 }
 
-func withRates(n map[string]int64) figures {
-	f := figures{n, map[string]metric.Ratio{}}
+func withRates(n map[string]int64, took map[metric.Stretch]metric.Lengths) figures {
+	f := figures{n, map[string]metric.Ratio{}, map[string]metric.Minutes{}}
+	for _, d := range metric.Durations() {
+		f.Durations[d.Code] = d.Of(took[d.Stretch])
+	}
 	for _, r := range metric.Rates() {
 		f.Rates[r.Code] = metric.NewRatio(n[r.Over], n[r.Under])
 	}
@@ -203,6 +244,10 @@ func (a *API) statistics(ctx context.Context, who access.Session, in *StatisticQ
 	if len(by) == 2 {
 		by = append(by, by[1])
 	}
+	took, err := a.lengths(ctx, filters[0])
+	if err != nil {
+		return nil, err
+	}
 	names, err := a.statisticNames(ctx, who, in.By, slices.Sorted(maps.Keys(by[0])))
 	if err != nil {
 		return nil, err
@@ -222,12 +267,12 @@ func (a *API) statistics(ctx context.Context, who access.Session, in *StatisticQ
 		if !slices.ContainsFunc(slices.Collect(maps.Values(n)), func(n int64) bool { return n > 0 }) {
 			continue // drills and void cases alone
 		}
-		b.Rows = append(b.Rows, statisticRow{key, names(key), withRates(n), changes(n, numbers(by[1][key])), changes(n, numbers(by[2][key]))})
+		b.Rows = append(b.Rows, statisticRow{key, names(key), withRates(n, took.by[key]), changes(n, numbers(by[1][key])), changes(n, numbers(by[2][key]))})
 	}
 	slices.SortFunc(b.Rows, func(x, y statisticRow) int {
 		return cmp.Or(cmp.Compare(len(x.Key), len(y.Key)), cmp.Compare(x.Key, y.Key))
 	})
-	b.Totals = statisticRow{"", "合计", withRates(sums[0]), changes(sums[0], sums[1]), changes(sums[0], sums[2])}
+	b.Totals = statisticRow{"", "合计", withRates(sums[0], took.whole), changes(sums[0], sums[1]), changes(sums[0], sums[2])}
 	return b, nil
 }
 
@@ -274,7 +319,10 @@ func (a *API) statisticNames(ctx context.Context, who access.Session, by string,
 
 // book lays the statistics out as a workbook: numbers, ratios, and what they mean.
 func (b statisticBody) book() []sheet {
-	count, rate := sheet{name: "数量", head: []string{"名称"}}, sheet{name: "比率", head: []string{"名称"}}
+	count, rate, took := sheet{name: "数量", head: []string{"名称"}}, sheet{name: "比率", head: []string{"名称"}}, sheet{name: "时长", head: []string{"名称"}}
+	for _, d := range metric.Durations() {
+		took.head = append(took.head, d.Name+"(工作分钟)", d.Name)
+	}
 	for _, c := range metric.Counts() {
 		count.head = append(count.head, c.Name)
 	}
@@ -282,7 +330,14 @@ func (b statisticBody) book() []sheet {
 		rate.head = append(rate.head, r.Name+"(%)")
 	}
 	for _, row := range append(slices.Clone(b.Rows), b.Totals) {
-		c, r := []any{row.Name}, []any{row.Name}
+		c, r, m := []any{row.Name}, []any{row.Name}, []any{row.Name}
+		for _, d := range metric.Durations() {
+			if v := row.Durations[d.Code].Value; v != nil {
+				m = append(m, *v, hoursText(*v))
+			} else {
+				m = append(m, "—", "—")
+			}
+		}
 		for _, k := range metric.Counts() {
 			c = append(c, row.Counters[k.Code])
 		}
@@ -293,7 +348,7 @@ func (b statisticBody) book() []sheet {
 				r = append(r, "—")
 			}
 		}
-		count.rows, rate.rows = append(count.rows, c), append(rate.rows, r)
+		count.rows, rate.rows, took.rows = append(count.rows, c), append(rate.rows, r), append(took.rows, m)
 	}
 	change := sheet{name: "同比环比", head: []string{"指标", "本期", "上期", "环比(%)", "去年同期", "同比(%)"}}
 	for _, k := range metric.Counts() {
@@ -304,8 +359,21 @@ func (b statisticBody) book() []sheet {
 	for _, d := range b.Dictionary {
 		words.rows = append(words.rows, []any{d.Name, d.Explain})
 	}
+	words.rows = append(words.rows, []any{"网格在线率", "即时指标，不按期间统计，见总览"})
 	words.rows = append(words.rows, []any{"统计期间", localTime(b.Period.From) + " 至 " + localTime(b.Period.To)})
-	return []sheet{count, rate, change, words}
+	return []sheet{count, rate, took, change, words}
+}
+
+// hoursText is a working duration in words: hours are not made into days, whose length differs.
+func hoursText(minutes int64) string {
+	switch h, m := minutes/60, minutes%60; {
+	case h == 0:
+		return fmt.Sprintf("%d 分钟", m)
+	case m == 0:
+		return fmt.Sprintf("%d 小时", h)
+	default:
+		return fmt.Sprintf("%d 小时 %d 分", h, m)
+	}
 }
 
 func percent(r metric.Ratio) any {
@@ -332,6 +400,11 @@ func (in casesQuery) behind() (f postgres.StatisticCases, err error) {
 			if code = r.Over; in.Part == "d" {
 				code = r.Under
 			}
+		}
+	}
+	for _, d := range metric.Durations() {
+		if d.Code == in.Metric {
+			code = d.Cases
 		}
 	}
 	var ok bool
@@ -395,11 +468,16 @@ func (a *API) trend(ctx context.Context, who access.Session, in *trendQuery) (*t
 	if err != nil {
 		return nil, err
 	}
+	took, err := a.lengths(ctx, q.filter(who, p, now))
+	if err != nil {
+		return nil, err
+	}
 	b := &trendBody{Bucket: in.Bucket, Period: p}
 	_, offset := p.From.In(incident.BusinessZone()).Zone()
 	shift := time.Duration(offset) * time.Second // the zone keeps one offset all year
 	for at := p.From.Add(shift).Truncate(step).Add(-shift); at.Before(p.To); at = at.Add(step) {
-		b.Points = append(b.Points, trendPoint{at, withRates(numbers(by[0][strconv.FormatInt(at.Unix(), 10)]))})
+		key := strconv.FormatInt(at.Unix(), 10)
+		b.Points = append(b.Points, trendPoint{at, withRates(numbers(by[0][key]), took.by[key])})
 	}
 	return b, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,11 +24,13 @@ type statisticReply struct {
 		Key, Name string
 		Counters  map[string]int64
 		Rates     map[string]metric.Ratio
+		Durations map[string]metric.Minutes
 	}
 	Totals struct {
-		Counters map[string]int64
-		Rates    map[string]metric.Ratio
-		MoM, YoY map[string]metric.Ratio
+		Durations map[string]metric.Minutes
+		Counters  map[string]int64
+		Rates     map[string]metric.Ratio
+		MoM, YoY  map[string]metric.Ratio
 	}
 }
 
@@ -78,6 +81,30 @@ func TestEveryNumberOpensToItsCases(t *testing.T) {
 					}
 				}
 			}
+			for n, row := range s.Rows {
+				for _, d := range metric.Durations() {
+					if row.Durations[d.Code].D != row.Counters[d.Cases] {
+						t.Errorf("by %s, %s: %s is of %+v, but there are %d cases", by, row.Name, d.Code, row.Durations[d.Code], row.Counters[d.Cases])
+					}
+					if by == "org" || n%4 == 0 {
+						q.Set("metric", d.Code)
+						q.Set("key", row.Key)
+						w.sameLength(login, q, d, row.Durations[d.Code])
+					}
+				}
+			}
+			q.Del("key")
+			for _, d := range metric.Durations() {
+				if s.Totals.Durations[d.Code].D != s.Totals.Counters[d.Cases] || s.Totals.Durations[d.Code].D == 0 {
+					t.Errorf("%s is of %+v in all", d.Code, s.Totals.Durations[d.Code])
+				}
+				if by == "org" {
+					q.Set("metric", d.Code)
+					q.Set("keyed", "false")
+					w.sameLength(login, q, d, s.Totals.Durations[d.Code])
+					q.Del("keyed")
+				}
+			}
 			for _, c := range metric.Counts() {
 				if sums[c.Code] != s.Totals.Counters[c.Code] {
 					t.Errorf("by %s: %s sums to %d, in all %d", by, c.Code, sums[c.Code], s.Totals.Counters[c.Code])
@@ -118,6 +145,43 @@ func TestEveryNumberOpensToItsCases(t *testing.T) {
 		}
 	}
 	t.Logf("%d numbers opened", opened)
+}
+
+// sameLength computes a duration from the cases behind it.
+func (w *world) sameLength(login string, q url.Values, d metric.Duration, want metric.Minutes) {
+	w.t.Helper()
+	var took []int64
+	q.Set("limit", "200")
+	for q.Del("cursor"); ; {
+		var page struct {
+			Incidents []incident.Incident
+			Next      string
+		}
+		w.get(login, "/api/v1/statistics/cases?"+q.Encode(), &page)
+		for _, c := range page.Incidents {
+			m := c.HandleMinutes
+			if d.Stretch == metric.Acceptance {
+				m = c.AcceptMinutes
+			}
+			took = append(took, int64(*m))
+		}
+		if page.Next == "" {
+			break
+		}
+		q.Set("cursor", page.Next)
+	}
+	q.Del("cursor")
+	l := metric.Lengths{Cases: int64(len(took))}
+	slices.Sort(took)
+	for _, m := range took {
+		l.Sum += m
+	}
+	if n := len(took); n > 0 {
+		l.P90 = took[(n*9+9)/10-1]
+	}
+	if got := d.Of(l); got.N != want.N || got.D != want.D {
+		w.t.Errorf("%v: %s is %+v, of its cases %+v", q, d.Code, want, got)
+	}
 }
 
 // countCases reads all pages behind a number and compares them with the total.
@@ -264,7 +328,7 @@ func TestAWorkbookOpens(t *testing.T) {
 		t.Errorf("the titles' column is %v wide: %v", width, err)
 	}
 	f = open("street-commander1", "/api/v1/statistics.xlsx?by=org")
-	if got := fmt.Sprint(f.GetSheetList()); got != "[数量 比率 同比环比 指标说明]" {
+	if got := fmt.Sprint(f.GetSheetList()); got != "[数量 比率 时长 同比环比 指标说明]" {
 		t.Error(got)
 	}
 	if rows, err := f.GetRows("数量"); err != nil || len(rows) != 5 || rows[0][1] != "上报数" || rows[3][0] != "合计" || rows[3][1] != "2" {

@@ -152,7 +152,7 @@ func (d *Desk) carryOut(ctx context.Context, tx pgx.Tx, f *file, do incident.Act
 
 // conclude sets the clocks, writes the case and records the deed: the last part of every command.
 func (d *Desk) conclude(ctx context.Context, tx pgx.Tx, f *file) (incident.Incident, error) {
-	if err := d.setClocks(ctx, tx, &f.inc, f.before.State, f.now); err != nil {
+	if err := d.setClocks(ctx, tx, &f.inc, f.before, f.now); err != nil {
 		return f.inc, err
 	}
 	if err := d.dueOrders(ctx, tx, f); err != nil {

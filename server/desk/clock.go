@@ -52,20 +52,22 @@ func (d *Desk) running(ctx context.Context, tx pgx.Tx, inc *incident.Incident, n
 }
 
 // setClocks brings the two clocks of a case in step with a transition: inc is
-// in its new state and not yet written, from is the state it left ("" for a
-// new report). It fills the incident's Stage…, Case…, Provisional and Paused;
+// in its new state and not yet written. It fills the incident's Stage…, Case…, Provisional and Paused;
 // call it before writing the incident, inside the transaction that holds its
-// row. It ends the clock of the stage that is left (met or missed), starts
+// row. It also counts how long the case was waited for and handled, by the
+// calendar of the clock that ends: before is the case as it was, empty for a
+// new report. It ends the clock of the stage that is left (met or missed), starts
 // that of the new one, starts the case's clock anew on a report, another tier
 // or a dispatch, stands both still while the case is suspended, and ends both
 // when it is over. It costs three round trips.
-func (d *Desk) setClocks(ctx context.Context, tx pgx.Tx, inc *incident.Incident, from incident.State, now time.Time) error {
+func (d *Desk) setClocks(ctx context.Context, tx pgx.Tx, inc *incident.Incident, before incident.Incident, now time.Time) error {
 	now = now.UTC().Truncate(time.Microsecond)
 	t, on, pair, err := d.running(ctx, tx, inc, now)
 	if err != nil {
 		return err
 	}
-	return keepClocks(ctx, tx, t.Turn(inc, from, &pair, on, now, clockID))
+	t.Count(inc, before, pair.Stage, on, now)
+	return keepClocks(ctx, tx, t.Turn(inc, before.State, &pair, on, now, clockID))
 }
 
 // extendClock grants the running stage and the case more working days (延期)

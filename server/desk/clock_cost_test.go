@@ -77,9 +77,11 @@ func TestClocksCostThreeRoundTrips(t *testing.T) {
 						return err
 					}
 				}
+				left := inc
+				left.State = states[i]
 				inc.State = to
 				before, start := count.n.Load(), time.Now()
-				if err := d.setClocks(ctx, tx, &inc, states[i], now); err != nil {
+				if err := d.setClocks(ctx, tx, &inc, left, now); err != nil {
 					return err
 				}
 				if n := count.n.Load() - before; n > 3 && (round > 0 || i > 0) {

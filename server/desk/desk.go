@@ -161,7 +161,7 @@ func (d *Desk) store(ctx context.Context, tx pgx.Tx, inc incident.Incident, phot
 			return inc, f
 		}
 	}
-	if err := d.setClocks(ctx, tx, &inc, "", now); err != nil {
+	if err := d.setClocks(ctx, tx, &inc, incident.Incident{}, now); err != nil {
 		return inc, err
 	}
 	if err := postgres.UpdateIncident(ctx, tx, inc); err != nil {

@@ -116,6 +116,8 @@ type Incident struct {
 	CloseReason     string     `json:"close_reason,omitempty"`
 	Satisfaction    *int16     `json:"satisfaction,omitempty"` // 5 非常满意 … 1 非常不满意
 	ArchivedAt      *time.Time `json:"archived_at,omitempty"`
+	AcceptMinutes   *int32     `json:"accept_minutes,omitempty"` // working minutes from the report to the acceptance
+	HandleMinutes   *int32     `json:"handle_minutes,omitempty"` // working minutes for which it was handled, up to the last feedback
 
 	// The two clocks as they stand. A due instant that stands on a day not
 	// announced yet is provisional; while paused neither counts.

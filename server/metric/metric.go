@@ -5,6 +5,9 @@
 // A case counts for something or not: one bit for each (Tally), which the
 // database keeps beside the case. A number of a period is how many cases of a
 // cohort have the bits it asks for; the cases behind the number are those.
+//
+// 网格在线率 is not here: it is a number of this moment and of no period. The
+// overview has it.
 package metric
 
 // Cohort is by which of its instants a case falls into a period.
@@ -57,6 +60,7 @@ var counts = []Count{
 	{"accepted", "受理数", ByReport, one(Filed, notOwed), "应受理案件中已受理的"},
 	{"accept_timed", "有受理时限数", ByReport, one(FiledTimed, notOwed), "已受理且有受理时限的案件"},
 	{"accepted_on_time", "按时立案数", ByReport, one(FiledTimed|FiledOnTime, notOwed), "在受理时限内立案的"},
+	{"accept_known", "计受理时长数", ByReport, one(Filed|AcceptKnown, notOwed), "已受理且记有受理时长的案件；未单独受理即自行处置的不计"},
 	{"rejected", "不予受理数", ByReport, one(NotAdmitted, 0), "期内上报的案件中不予受理的"},
 	{"merged", "并案数", ByReport, one(Joined, 0), "期内上报的案件中并入其他案件的"},
 	{"dispatched", "派遣数", ByReport, one(Sent, 0), "期内上报的案件中派遣过的"},
@@ -89,6 +93,8 @@ var counts = []Count{
 	{"satisfied", "满意数", ByClose, []Part{{All: Counted | Done | VerySatisfied}, {All: Counted | Done | Satisfied}}, "评价为非常满意和满意的"},
 	{"well_rated", "好评数", ByClose, []Part{{All: Counted | Done | VerySatisfied}, {All: Counted | Done | Satisfied}, {All: Counted | Done | JustSatisfied}}, "好差评前三档：非常满意、满意、基本满意"},
 	{"ill_rated", "差评数", ByClose, one(Done|Dissatisfied, 0), "不满意和非常不满意"},
+	{"bad_fixed", "差评整改数", ByClose, one(Done|Dissatisfied|SetRight, 0), "差评案件中重新立案的，或督办已回复的（本系统口径，无国家标准）"},
+	{"handle_known", "计处置时长数", ByClose, one(Done|Handled|HandleKnown, 0), "期内结案、已反馈且记有处置时长的案件"},
 }
 
 // rates is the dictionary of ratios, each over two of the counts.
@@ -112,6 +118,14 @@ var rates = []Rate{
 	{"very_satisfied_rate", "非常满意率", "very_satisfied", "rated", 1, "非常满意 ÷ 有效评价数"},
 	{"well_rated_rate", "好评率", "well_rated", "rated", 1, "好差评前三档 ÷ 有效评价数"},
 	{"rated_rate", "参评率", "rated", "closed", 1, "有效评价数 ÷ 结案数"},
+	{"bad_fixed_rate", "差评整改率", "bad_fixed", "ill_rated", 1, "差评案件中重新立案或督办已回复的 ÷ 差评数（本系统口径，无国家标准）"},
+}
+
+// durations is the dictionary of durations, each over the cases of a count.
+var durations = []Duration{
+	{"accept_mean", "平均受理时长", "accept_known", Acceptance, false, "上报至受理的工作时间，按经办单位的工作日历计；时长合计 ÷ 案件数"},
+	{"handle_mean", "平均处置时长", "handle_known", Handling, false, "签收至反馈的工作时间，按处置单位的工作日历计：扣除挂账和核查，返工累计；自行处置的自受理（未单独受理的自上报）起计。时长合计 ÷ 案件数"},
+	{"handle_p90", "处置时长 P90", "handle_known", Handling, true, "九成案件的处置时长不超过此数"},
 }
 
 // Counts and Rates are the dictionary.
@@ -119,6 +133,9 @@ func Counts() []Count { return counts }
 
 // Rates is the dictionary's ratios.
 func Rates() []Rate { return rates }
+
+// Durations is the dictionary's durations.
+func Durations() []Duration { return durations }
 
 // CountByCode finds a number in the dictionary.
 func CountByCode(code string) (Count, bool) {
@@ -201,6 +218,49 @@ func magnitude(n int64) int64 {
 		return -n
 	}
 	return n
+}
+
+// Stretch is a part of a life whose length is kept with the case, in working minutes.
+type Stretch string
+
+const (
+	Acceptance Stretch = "accept" // 受理
+	Handling   Stretch = "handle" // 处置
+)
+
+// Duration is how long a stretch takes in the cases of a count: in the mean,
+// or as many minutes as nine in ten of them do not exceed.
+type Duration struct {
+	Code, Name string
+	Cases      string // code of the count whose cases it is of
+	Stretch    Stretch
+	P90        bool
+	Explain    string
+}
+
+// Minutes is a duration: N over D cases, where N is all their minutes, or, of a
+// P90, its own. Value is whole working minutes, rounded half up, for showing
+// only, and nil ("—") when there are no cases.
+type Minutes struct {
+	N     int64  `json:"n"`
+	D     int64  `json:"d"`
+	Value *int64 `json:"value"`
+}
+
+// Lengths are the lengths of a stretch in some cases, as the database counts them.
+type Lengths struct{ Cases, Sum, P90 int64 }
+
+// Of is the duration in those cases.
+func (d Duration) Of(l Lengths) Minutes {
+	if l.Cases == 0 {
+		return Minutes{}
+	}
+	m, value := Minutes{N: l.Sum, D: l.Cases}, (2*l.Sum+l.Cases)/(2*l.Cases)
+	if d.P90 {
+		m.N, value = l.P90, l.P90
+	}
+	m.Value = &value
+	return m
 }
 
 // TierName is what a handling tier is called.

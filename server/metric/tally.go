@@ -32,4 +32,7 @@ const (
 	Extended      // 延期
 	Supervised    // 督办
 	Again         // reopened from a closed case
+	AcceptKnown   // how long the acceptance took is known
+	HandleKnown   // how long it was handled is known
+	SetRight      // 整改: filed anew, or a formal demand about it answered
 )

@@ -52,14 +52,17 @@ type Case struct {
 	Supervise    string     `json:"supervise"`
 	CloseReason  string     `json:"close_reason"`
 	Satisfaction *int16     `json:"satisfaction"`
+	AcceptMin    *int32     `json:"accept_minutes"`
+	HandleMin    *int32     `json:"handle_minutes"`
+	SetRight     bool       `json:"set_right"`
 	Party        int64      `json:"party"` // an organisation that sees the case, or 0
 }
 
 const scatterCases = `
 INSERT INTO incident (id, region_id, case_no, state, kind, source, title, category, tier, urgency, org_id, grid_id, address, drill, reported_at, updated_at, owner_org, handler_org, handle_due, accept_due,
-  accepted_at, dispatched_at, fed_back_at, checked_at, closed_at, case_due, case_warn, stage_due, stage_warn, paused, self_handled, return_count, rework_count, delay_count, delay_asked, supervise, close_reason, satisfaction)
+  accepted_at, dispatched_at, fed_back_at, checked_at, closed_at, case_due, case_warn, stage_due, stage_warn, paused, self_handled, return_count, rework_count, delay_count, delay_asked, supervise, close_reason, satisfaction, accept_minutes, handle_minutes, set_right)
 SELECT id, region_id, case_no, state, kind, source, title, category, tier, urgency, org_id, grid_id, address, drill, reported_at, reported_at, owner_org, handler_org, handle_due, accept_due,
-  accepted_at, dispatched_at, fed_back_at, checked_at, closed_at, case_due, case_warn, stage_due, stage_warn, paused, self_handled, return_count, rework_count, delay_count, delay_asked, supervise, close_reason, satisfaction
+  accepted_at, dispatched_at, fed_back_at, checked_at, closed_at, case_due, case_warn, stage_due, stage_warn, paused, self_handled, return_count, rework_count, delay_count, delay_asked, supervise, close_reason, satisfaction, accept_minutes, handle_minutes, set_right
 FROM jsonb_populate_recordset(NULL::incident, $1)`
 
 const scatterParties = `
@@ -104,6 +107,13 @@ func Scatter(t testing.TB, db *postgres.DB, seed uint64, n int, region int64, gr
 		if r.IntN(4) > 0 && grid != 0 {
 			c.GridID = &grid
 		}
+		if n := r.Int32N(900); n > 200 {
+			c.AcceptMin = &n
+		}
+		if n := r.Int32N(5000); n > 1000 {
+			c.HandleMin = &n
+		}
+		c.SetRight = r.IntN(3) == 0
 		if len(others) > 0 {
 			if r.IntN(2) == 0 {
 				c.Handler = &others[r.IntN(len(others))]

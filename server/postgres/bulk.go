@@ -128,13 +128,14 @@ CROSS JOIN LATERAL (SELECT s1.*, $4::timestamptz - interval '10 minutes' - (CASE
 const sqlBulkIncidents = `
 INSERT INTO incident (id, region_id, case_no, state, source, title, category, tier, urgency, org_id, grid_id, grid_version, geom, address, reporter_worker, reporter_name,
   reported_at, updated_at, occurred_at, state_since, owner_org, owner_worker, handler_org, handler_worker, handle_due, accept_due, accepted_at, dispatched_at, signed_at, fed_back_at, checked_at, closed_at, archived_at,
-  case_due, case_warn, stage, stage_due, stage_warn, case_from, stage_from, paused, suspended_at, review_at, self_handled, return_count, rework_count, satisfaction, close_reason, lead_order)
+  case_due, case_warn, stage, stage_due, stage_warn, case_from, stage_from, paused, suspended_at, review_at, self_handled, return_count, rework_count, satisfaction, close_reason, lead_order, accept_minutes, handle_minutes)
 SELECT id, region, no, state, source, title, category, tier, urgency, org, grid, version, point, address, worker, reporter,
   reported, COALESCE(archived, checked, fed_back, signed, dispatched, accepted, reported), reported - interval '10 minutes', COALESCE(archived, checked, fed_back, signed, dispatched, accepted, reported),
   CASE WHEN state IN ('dispatched', 'handling', 'suspended') THEN COALESCE(dept, org) WHEN tier >= 3 THEN region ELSE org END, CASE WHEN state IN ('dispatched', 'handling', 'suspended') THEN handler END,
   dept, handler, handle_due, CASE WHEN accepted IS NOT NULL THEN reported + interval '2 hours' END, accepted, dispatched, signed, fed_back, checked, closed, archived,
   case_due, case_due - (case_due - reported) * 0.2, d.stage, d.due, d.due - (d.due - reported) * 0.2, '模拟案件', '模拟案件', state = 'suspended', CASE WHEN state = 'suspended' THEN signed END, CASE WHEN state = 'suspended' THEN signed + interval '90 days' END,
-  self, returned, reworked, grade, reason, CASE WHEN dept IS NOT NULL AND state <> 'returned' THEN md5(id::text || 'order')::uuid END
+  self, returned, reworked, grade, reason, CASE WHEN dept IS NOT NULL AND state <> 'returned' THEN md5(id::text || 'order')::uuid END,
+  CASE WHEN NOT self THEN extract(epoch FROM accepted - reported)::integer / 60 END, CASE WHEN fed_back IS NOT NULL THEN CASE WHEN self THEN extract(epoch FROM fed_back - accepted)::integer / 60 ELSE extract(epoch FROM fed_back - signed)::integer / 60 * 5 / 24 END END -- 35 of 168 hours are worked
 FROM bulk_case CROSS JOIN LATERAL (SELECT CASE state WHEN 'reported' THEN 'accept' WHEN 'verifying' THEN 'verify' WHEN 'accepted' THEN 'dispatch' WHEN 'returned' THEN 'dispatch' WHEN 'dispatched' THEN 'sign' WHEN 'handling' THEN 'handle'
     WHEN 'suspended' THEN 'handle' WHEN 'feedback' THEN 'check' WHEN 'checking' THEN 'check' WHEN 'evaluating' THEN 'evaluate' ELSE '' END AS stage,
   CASE state WHEN 'reported' THEN reported + interval '5 hours' WHEN 'verifying' THEN reported + interval '5 hours' WHEN 'accepted' THEN accepted + interval '5 hours' WHEN 'dispatched' THEN handle_due WHEN 'returned' THEN handle_due

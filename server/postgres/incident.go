@@ -116,7 +116,7 @@ func collectIncidents(ctx context.Context, q Querier, sql string, args ...any) (
 			&i.FirstAccount, &i.LeadOrder, &i.SelfHandled, &i.CheckedByLot, &i.ReworkCount, &i.ReturnCount, &i.DelayCount, &i.UrgeCount, &i.PushCount, &i.Supervise,
 			&i.SuspendedAt, &i.ReviewAt, &i.SuspendAsked, &i.DelayAsked, &i.Whistles, &i.Appealed, &i.MergedInto, &i.ReopenedFrom, &i.Recurrence, &i.PublicReply,
 			&i.AcceptedAt, &i.DispatchedAt, &i.SignedAt, &i.FedBackAt, &i.CheckedAt, &i.ClosedAt, &i.CloseReason, &i.Satisfaction, &i.ArchivedAt,
-			&i.Stage, &i.StageDue, &i.StageWarn, &i.StageFrom, &i.CaseDue, &i.CaseWarn, &i.CaseFrom, &i.Provisional, &i.Paused, &i.Open)
+			&i.Stage, &i.StageDue, &i.StageWarn, &i.StageFrom, &i.CaseDue, &i.CaseWarn, &i.CaseFrom, &i.Provisional, &i.Paused, &i.Open, &i.AcceptMinutes, &i.HandleMinutes)
 		i.ReportedAt, i.UpdatedAt, i.StateSince = i.ReportedAt.UTC(), i.UpdatedAt.UTC(), i.StateSince.UTC()
 		for _, at := range []*time.Time{i.OccurredAt, i.SuspendedAt, i.ReviewAt, i.AcceptedAt, i.DispatchedAt, i.SignedAt, i.FedBackAt, i.CheckedAt, i.ClosedAt, i.ArchivedAt,
 			i.StageDue, i.StageWarn, i.CaseDue, i.CaseWarn} {

@@ -37,7 +37,8 @@ UPDATE incident SET version = $2, state = $3, category = $4, tier = $5, severity
   rework_count = $17, return_count = $18, delay_count = $19, urge_count = $20, push_count = $21, supervise = $22, suspended_at = $23, review_at = $24,
   suspend_asked = $25, delay_asked = $26, whistles = $27, appealed = $28, merged_into = $29, recurrence = $30, public_reply = $31,
   accepted_at = $32, dispatched_at = $33, signed_at = $34, fed_back_at = $35, checked_at = $36, closed_at = $37, close_reason = $38, satisfaction = $39, archived_at = $40,
-  stage = $41, stage_due = $42, stage_warn = $43, stage_from = $44, case_due = $45, case_warn = $46, case_from = $47, provisional = $48, paused = $49, updated_at = $50
+  stage = $41, stage_due = $42, stage_warn = $43, stage_from = $44, case_due = $45, case_warn = $46, case_from = $47, provisional = $48, paused = $49, updated_at = $50,
+  accept_minutes = $51, handle_minutes = $52
 WHERE id = $1`
 
 // UpdateIncident writes a case after a decision. Its row must be locked.
@@ -47,7 +48,7 @@ func UpdateIncident(ctx context.Context, q Querier, i incident.Incident) error {
 		i.ReworkCount, i.ReturnCount, i.DelayCount, i.UrgeCount, i.PushCount, i.Supervise, i.SuspendedAt, i.ReviewAt,
 		i.SuspendAsked, i.DelayAsked, i.Whistles, i.Appealed, i.MergedInto, i.Recurrence, i.PublicReply,
 		i.AcceptedAt, i.DispatchedAt, i.SignedAt, i.FedBackAt, i.CheckedAt, i.ClosedAt, i.CloseReason, i.Satisfaction, i.ArchivedAt,
-		i.Stage, i.StageDue, i.StageWarn, i.StageFrom, i.CaseDue, i.CaseWarn, i.CaseFrom, i.Provisional, i.Paused, i.UpdatedAt)
+		i.Stage, i.StageDue, i.StageWarn, i.StageFrom, i.CaseDue, i.CaseWarn, i.CaseFrom, i.Provisional, i.Paused, i.UpdatedAt, i.AcceptMinutes, i.HandleMinutes)
 	if err != nil {
 		return fmt.Errorf("write the incident: %w", err)
 	}

@@ -74,6 +74,52 @@ func CountAlike(ctx context.Context, q Querier, cohort metric.Cohort, f Statisti
 	return list, nil
 }
 
+// How long a stretch took: the same stretch of the same index, for each key and for all.
+const lengthKey = `
+SELECT k.num, k.word, grouping(k.num, k.word) > 0, count(*), COALESCE(sum(k.m), 0), COALESCE(percentile_disc(0.9) WITHIN GROUP (ORDER BY k.m), 0)
+FROM (SELECT CASE $6 WHEN 'org' THEN i.org_id WHEN 'department' THEN i.handler_org WHEN 'worker' THEN i.handler_worker WHEN 'tier' THEN i.tier
+    WHEN 'day' THEN floor((date_part('epoch', i.t) + 28800) / 86400)::bigint * 86400 - 28800 WHEN 'hour' THEN floor(date_part('epoch', i.t) / 3600)::bigint * 3600 END AS num,
+  CASE $6 WHEN 'category' THEN split_part(i.category, '-', 1) WHEN 'kind' THEN i.category WHEN 'source' THEN i.source END AS word, i.m
+FROM (SELECT org_id, handler_org, handler_worker, tally, category, tier, source, `
+
+const lengthWhere = ` AS t FROM incident) i
+WHERE i.t >= $1 AND i.t < $2 AND (i.org_id = ANY ($3) OR i.handler_org = ANY ($3)) AND ($4::bigint[] IS NULL OR i.org_id = ANY ($4) OR i.handler_org = ANY ($4))
+  AND ($5 = '' OR i.category = $5 OR i.category LIKE $5 || '-%') AND i.tally & $7 = $8) k
+GROUP BY GROUPING SETS ((k.num, k.word), ())`
+
+const (
+	sqlLengthAccept = lengthKey + `accept_minutes AS m, reported_at` + lengthWhere
+	sqlLengthHandle = lengthKey + `handle_minutes AS m, closed_at` + lengthWhere
+)
+
+var sqlLength = map[metric.Stretch]string{metric.Acceptance: sqlLengthAccept, metric.Handling: sqlLengthHandle}
+
+// LengthRow is how long a stretch took in the cases of one key, or of all.
+type LengthRow struct {
+	Num   *int64
+	Word  *string
+	Whole bool
+	metric.Lengths
+}
+
+// MeasureLengths measures a stretch in the cases of a duration's count, by key and in all.
+func MeasureLengths(ctx context.Context, q Querier, stretch metric.Stretch, cases metric.Count, f StatisticFilter) (list []LengthRow, err error) {
+	scope, within, err := f.orgs(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	p := cases.Parts[0]
+	rows, err := q.Query(ctx, sqlLength[stretch], planned, f.From, f.To, scope, within, f.Category, f.By, int32(p.All|p.None), int32(p.All))
+	if err != nil {
+		return nil, fmt.Errorf("measure how long cases took: %w", err)
+	}
+	var r LengthRow
+	if _, err := pgx.ForEachRow(rows, []any{&r.Num, &r.Word, &r.Whole, &r.Cases, &r.Sum, &r.P90}, func() error { list = append(list, r); return nil }); err != nil {
+		return nil, fmt.Errorf("measure how long cases took: %w", err)
+	}
+	return list, nil
+}
+
 func (f StatisticFilter) orgs(ctx context.Context, q Querier) (scope, within []int64, err error) {
 	if scope, _, _, err = scopeOrgs(ctx, q, f.Scope); err == nil && f.Org != nil {
 		within, err = orgsBelow(ctx, q, *f.Org)

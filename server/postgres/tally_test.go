@@ -54,6 +54,9 @@ func bits(c pgtest.Case) metric.Tally {
 	set(metric.Dissatisfied, grade == 1 || grade == 2)
 	set(metric.Extended, c.DelayCount > 0)
 	set(metric.Supervised, c.Supervise != "")
+	set(metric.AcceptKnown, c.AcceptMin != nil)
+	set(metric.HandleKnown, c.HandleMin != nil)
+	set(metric.SetRight, c.SetRight)
 	return b
 }
 

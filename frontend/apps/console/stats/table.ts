@@ -5,11 +5,18 @@ export interface Ratio {
   /** Per cent with two decimals; null when there is nothing to divide by. */
   value: number | null
 }
+/** Working minutes; null when there are no cases. */
+export interface Minutes {
+  n: number
+  d: number
+  value: number | null
+}
 export interface Row {
   key: string
   name: string
   counters: Record<string, number>
   rates: Record<string, Ratio>
+  durations?: Record<string, Minutes>
   mom?: Record<string, Ratio>
   yoy?: Record<string, Ratio>
 }
@@ -20,6 +27,8 @@ export interface Entry {
   /** Of a ratio: the codes of its two numbers. */
   numerator?: string
   denominator?: string
+  /** min: a duration in working minutes; the denominator is whose cases. */
+  unit?: string
   better: number
   explain: string
 }
@@ -32,7 +41,12 @@ export interface Statistics {
   dictionary: Entry[]
 }
 export interface Trend {
-  points: { at: string; counters: Record<string, number>; rates: Record<string, Ratio> }[]
+  points: {
+    at: string
+    counters: Record<string, number>
+    rates: Record<string, Ratio>
+    durations?: Record<string, Minutes>
+  }[]
 }
 
 /** 93.72% or — */
@@ -45,6 +59,11 @@ export function changeText(change: Ratio | undefined): string {
   return `${change.value > 0 ? '+' : ''}${change.value.toFixed(1)}%`
 }
 
+/** Whole hours and minutes of work; hours are not made into days, whose length differs. */
+export function hoursOf(minutes: number): { h: number; m: number } {
+  return { h: Math.floor(minutes / 60), m: minutes % 60 }
+}
+
 /** Compares two rows by a measure: ratios by their raw fractions, those without any last. */
 export function compare(a: Row, b: Row, code: string): number {
   if (code in a.rates || code in b.rates) {
@@ -52,6 +71,8 @@ export function compare(a: Row, b: Row, code: string): number {
     if (!x?.d || !y?.d) return (y?.d ? 1 : 0) - (x?.d ? 1 : 0)
     return y.n * x.d - x.n * y.d
   }
+  const [x, y] = [a.durations?.[code], b.durations?.[code]]
+  if (x || y) return (y?.value ?? -1) - (x?.value ?? -1)
   return (b.counters[code] ?? 0) - (a.counters[code] ?? 0)
 }
 
@@ -82,6 +103,9 @@ const groups: Record<GroupCode, readonly string[]> = {
     'close_on_time_rate',
     'overdue_rate',
     'defer_rate',
+    'accept_mean',
+    'handle_mean',
+    'handle_p90',
   ],
   quality: [
     'checked',
@@ -94,6 +118,7 @@ const groups: Record<GroupCode, readonly string[]> = {
     'very_satisfied_rate',
     'well_rated_rate',
     'rated_rate',
+    'bad_fixed_rate',
     'forced',
   ],
   level: [
