@@ -101,7 +101,7 @@ test('a case from the call to its end: verified, dispatched, reworked, rated', a
   await operator.press('下达核实')
   await operator.dialog.locator('.n-base-selection').click()
   await desk.keyboard.type('WY001')
-  await desk.locator('.n-base-select-option').first().click()
+  await desk.locator('.n-base-select-option').filter({ hasText: '杨瑞勇' }).click() // once the search has come back
   await operator.send('下达核实')
   await operator.stands('核实中')
   await worker.case(id, '核实中')

@@ -54,7 +54,7 @@ test('a fix that is posted moves the marker', async ({ page, house }) => {
 test('a new incident is announced, listed and opens its card', async ({ page, house }) => {
   await house.wall(page)
   const made = await report(house, '消防通道被占用')
-  await expect(page.getByRole('log').getByText('消防通道被占用')).toBeVisible()
+  await expect(page.getByRole('log').getByRole('button', { name: /消防通道被占用/ })).toBeVisible()
   const row = page.locator('.ticker').getByRole('button', { name: /消防通道被占用/ })
   await row.click()
   await expect(page.getByRole('heading', { name: '消防通道被占用' })).toBeVisible()
