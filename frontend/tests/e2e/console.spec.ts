@@ -5,12 +5,12 @@ async function enter(page: import('@playwright/test').Page, house: House, login:
   await page.locator('input[name=username]').fill(login)
   await page.locator('input[name=password]').fill(house.password(login))
   await page.keyboard.press('Enter')
-  await expect(page.getByRole('navigation')).toBeVisible()
+  await expect(page.getByRole('navigation', { name: '主菜单' })).toBeVisible()
 }
 
 test('the menu shows what the account may do, and nothing else', async ({ page, house }) => {
   await enter(page, house, 'station1')
-  const links = page.getByRole('navigation').getByRole('link')
+  const links = page.getByRole('navigation', { name: '主菜单' }).getByRole('link')
   await expect(links).toHaveText([
     '工作台',
     '事件',
@@ -40,7 +40,7 @@ test('a wrong password says so and keeps the door shut', async ({ page, house })
   await page.locator('input[name=password]').fill('wrong')
   await page.keyboard.press('Enter')
   await expect(page.getByRole('alert')).toBeVisible()
-  await expect(page.getByRole('navigation')).toHaveCount(0)
+  await expect(page.getByRole('navigation', { name: '主菜单' })).toHaveCount(0)
 })
 
 test('a device is registered, its token shown once, and what it sends wrongly can be found and given up', async ({
