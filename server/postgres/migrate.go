@@ -157,7 +157,7 @@ END $$`
   END LOOP;
   GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO ` + AppRole + `;
   REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit, access_record, video_view, ranking, watch_entry, whistle_checkin FROM ` + AppRole + `;
-  REVOKE UPDATE, DELETE, TRUNCATE ON clock_move, holiday_import FROM ` + AppRole + `;
+  REVOKE UPDATE, DELETE, TRUNCATE ON clock_move, holiday_import, patrol_verdict FROM ` + AppRole + `;
 END $$`
 	if _, err := pool.Exec(ctx, grants); err != nil {
 		return fmt.Errorf("give the role %s its rights: %w", AppRole, err)

@@ -1,0 +1,48 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/gridward/gridward/server/workday"
+)
+
+// Why a worker's day or a grid's week is computed (again).
+const (
+	WhyNightly  = "nightly"  // the day was over
+	WhyRunning  = "running"  // the day goes on
+	WhyLate     = "late"     // fixes of the day came after it had been computed
+	WhyVisit    = "visit"    // a visit was recorded, changed or judged
+	WhyLeave    = "leave"    // leave was approved or withdrawn
+	WhyRule     = "rule"     // a policy was made, changed or ended
+	WhyGrid     = "grid"     // a grid was drawn anew, or given to somebody else
+	WhyCalendar = "calendar" // holidays were announced, or working hours changed
+	WhyDays     = "days"     // of a week: one of its days was computed
+	WhySession  = "session"  // a duty session of the day was ended, reopened or corrected
+)
+
+// Recomputings are these reasons in Chinese.
+func Recomputings() map[string]string {
+	return map[string]string{WhyNightly: "日终计算", WhyRunning: "当日滚动计算", WhyLate: "补传定位到达", WhyVisit: "走访记录变动", WhyLeave: "请假变动", WhyRule: "巡查制度变动",
+		WhyGrid: "网格或责任人变动", WhyCalendar: "工作日历变动", WhyDays: "所含日期重新计算", WhySession: "在岗会话变动"}
+}
+
+const sqlMarkPatrolDirty = `
+INSERT INTO patrol_dirty AS p (region_id, worker_id, day, why) VALUES ($1, $2, $3, ARRAY[$4::text])
+ON CONFLICT (region_id, worker_id, day) DO UPDATE SET n = p.n + 1, why = CASE WHEN $4 = ANY (p.why) THEN p.why ELSE p.why || $4 END`
+
+// MarkPatrolDirty asks for a worker's day to be computed again, in the
+// transaction of whatever changed it.
+func MarkPatrolDirty(ctx context.Context, q Querier, region, worker int64, day workday.Day, why string) error {
+	if _, err := q.Exec(ctx, sqlMarkPatrolDirty, region, worker, dateOf(day), why); err != nil {
+		return fmt.Errorf("mark a day for computing: %w", err)
+	}
+	return nil
+}
+
+// dateOf is a day as PostgreSQL takes it.
+func dateOf(d workday.Day) time.Time { return time.Unix(int64(d)*86400, 0).UTC() }
+
+// dayOf is a date of PostgreSQL as a day.
+func dayOf(t time.Time) workday.Day { return workday.Day(t.Unix() / 86400) }
