@@ -202,7 +202,7 @@ func TestListsComeInPagesWithoutLossOrRepeat(t *testing.T) {
 func TestLookingAtATrackIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if _, err := postgres.KeepPartitions(t.Context(), w.db.Pool); err != nil {
+	if _, err := postgres.KeepPartitions(t.Context(), w.db.Pool, postgres.RawDays); err != nil {
 		t.Fatal(err)
 	}
 	for i, session := range []uuid.UUID{w.session["东湖"], uuid.New()} {

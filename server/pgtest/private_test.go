@@ -48,7 +48,7 @@ func TestAPrivateClusterIsMigratedByItsOwner(t *testing.T) {
 	if _, err := db.Pool.Exec(t.Context(), `DELETE FROM journal`); err == nil {
 		t.Error("the application may delete from the journal")
 	}
-	if _, err := postgres.KeepPartitions(t.Context(), db.Pool); err != nil {
+	if _, err := postgres.KeepPartitions(t.Context(), db.Pool, postgres.RawDays); err != nil {
 		t.Errorf("the application role cannot keep the partitions: %v", err)
 	}
 }

@@ -16,13 +16,6 @@ import (
 	"github.com/gridward/gridward/migrations"
 )
 
-// KeepDays and AheadDays bound the partitions of fix: personal tracks are kept
-// 90 days, and two days ahead are there before they begin.
-const (
-	KeepDays  = 90
-	AheadDays = 2
-)
-
 // migrateLock is the advisory lock under which all schema work runs.
 const migrateLock = 0x6772696477617264 // "gridward"
 
@@ -80,7 +73,7 @@ func Migrate(ctx context.Context, dsn string, say func(format string, args ...an
 	if err := seedHolidays(ctx, db.Pool); err != nil {
 		return err
 	}
-	if _, err := KeepPartitions(ctx, db.Pool); err != nil {
+	if _, err := KeepPartitions(ctx, db.Pool, RawDays); err != nil {
 		return err
 	}
 	return nil
@@ -163,15 +156,4 @@ END $$`
 		return fmt.Errorf("give the role %s its rights: %w", AppRole, err)
 	}
 	return nil
-}
-
-const sqlKeepPartitions = `SELECT keep_fix_partitions($1, $2)`
-
-// KeepPartitions makes the daily partitions of fix that are missing and says how many.
-func KeepPartitions(ctx context.Context, q Querier) (int, error) {
-	var made int
-	if err := q.QueryRow(ctx, sqlKeepPartitions, KeepDays, AheadDays).Scan(&made); err != nil {
-		return 0, fmt.Errorf("make the partitions of fix: %w", err)
-	}
-	return made, nil
 }

@@ -93,18 +93,3 @@ func GridSince(ctx context.Context, q Querier, grid int64) (time.Time, error) {
 	}
 	return at, nil
 }
-
-const sqlDropPartitions = `SELECT drop_fix_partitions($1)`
-
-// DropPartitions drops the days of fix that are older than tracks are kept and names them.
-func DropPartitions(ctx context.Context, q Querier) ([]string, error) {
-	rows, err := q.Query(ctx, sqlDropPartitions, KeepDays)
-	if err != nil {
-		return nil, fmt.Errorf("drop old partitions of fix: %w", err)
-	}
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		return nil, fmt.Errorf("drop old partitions of fix: %w", err)
-	}
-	return names, nil
-}

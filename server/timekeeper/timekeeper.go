@@ -6,6 +6,7 @@
 package timekeeper
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -27,6 +28,7 @@ type Deps struct {
 	DB   *postgres.DB
 	Desk *desk.Desk
 	Log  *slog.Logger
+	Keep postgres.Retention // how long tracks stay; zero fields are the defaults
 	// CloseSessions ends duty sessions that have been silent for long and says
 	// how many. It runs every minute; nil leaves it out.
 	CloseSessions func(ctx context.Context) (int, error)
@@ -48,12 +50,13 @@ func New(d Deps) (*Keeper, error) {
 	if d.Called == nil {
 		d.Called = func(postgres.SOS) {}
 	}
+	d.Keep.Raw, d.Keep.Track = cmp.Or(d.Keep.Raw, postgres.RawDays), cmp.Or(d.Keep.Track, postgres.KeepDays)
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &sosWorker{desk: d.Desk, called: d.Called})
 	river.AddWorker(workers, &caseWorker{desk: d.Desk})
 	river.AddWorker(workers, &clockWorker{desk: d.Desk})
 	river.AddWorker(workers, &recountWorker{desk: d.Desk, log: d.Log})
-	river.AddWorker(workers, &partitionWorker{db: d.DB, log: d.Log})
+	river.AddWorker(workers, &partitionWorker{db: d.DB, keep: d.Keep, log: d.Log})
 	river.AddWorker(workers, &silenceWorker{close: d.CloseSessions, log: d.Log})
 	once := river.UniqueOpts{ByPeriod: time.Minute}
 	periodic := []*river.PeriodicJob{
@@ -160,23 +163,32 @@ func (partitions) Kind() string { return "fix_partitions" }
 
 type partitionWorker struct {
 	river.WorkerDefaults[partitions]
-	db  *postgres.DB
-	log *slog.Logger
+	db   *postgres.DB
+	keep postgres.Retention
+	log  *slog.Logger
 }
 
+// Timeout leaves room for counting a district's days.
+func (*partitionWorker) Timeout(*river.Job[partitions]) time.Duration { return 30 * time.Minute }
+
+// Work makes and drops days, and forgets what is past keeping.
 func (w *partitionWorker) Work(ctx context.Context, _ *river.Job[partitions]) error {
-	made, err := postgres.KeepPartitions(ctx, w.db.Pool)
+	made, err := postgres.KeepPartitions(ctx, w.db.Pool, w.keep.Raw)
 	if err != nil {
 		return err
 	}
-	dropped, err := postgres.DropPartitions(ctx, w.db.Pool)
+	dropped, err := postgres.DropPartitions(ctx, w.db, w.keep, time.Now())
+	if made > 0 || len(dropped.Days) > 0 {
+		w.log.InfoContext(ctx, "partitions of tracks", "made", made, "dropped", dropped.Days)
+	}
+	if len(dropped.Waiting) > 0 {
+		w.log.WarnContext(ctx, "days of tracks stay until all of them is archived", "days", dropped.Waiting)
+	}
 	if err != nil {
 		return err
 	}
-	if made > 0 || len(dropped) > 0 {
-		w.log.InfoContext(ctx, "partitions of tracks", "made", made, "dropped", dropped)
-	}
-	return nil
+	_, err = postgres.ForgetTracks(ctx, w.db, w.keep, time.Now())
+	return err
 }
 
 // silence closes duty sessions that nothing is heard of.

@@ -1,0 +1,332 @@
+-- +goose Up
+-- Trails: worker-days archived into chunks, who replayed and who exported them,
+-- and what retention removed. A day is one of the business zone, Asia/Shanghai.
+
+-- A worker-day and how far it is archived: unless dirty, the chunks hold every
+-- fix of the day before until. Its row is the lock that ingest and the archive
+-- take turns by. stays, gaps and outliers are what geo/trail made of the day's
+-- fixes up to until, times in ms from the day's midnight.
+CREATE TABLE trail_day (
+  region_id   bigint NOT NULL,
+  worker_id   bigint NOT NULL,
+  until       timestamptz,
+  archived_at timestamptz,
+  day         date NOT NULL,
+  fixes       integer NOT NULL DEFAULT 0,
+  bytes       integer NOT NULL DEFAULT 0,   -- of its chunks' bodies and lines
+  length_m    real NOT NULL DEFAULT 0,
+  dirty       boolean NOT NULL DEFAULT true,
+  stays       integer[] NOT NULL DEFAULT '{}',  -- {arrived, left, longitude, latitude in millionths of a degree, radius in dm, certainty in %}, …
+  gaps        integer[] NOT NULL DEFAULT '{}',  -- {from, to}, …
+  outliers    integer[] NOT NULL DEFAULT '{}',  -- {at, reason as in geo/trail}, …
+  PRIMARY KEY (region_id, day, worker_id)
+);
+CREATE INDEX trail_day_dirty ON trail_day (day) WHERE dirty;
+
+-- A chunk holds the fixes of one worker, device and duty session in one hour, in
+-- the codec of geo/trail (docs/protocol.md). line holds those that are left when
+-- the good ones are simplified, in the same codec: what an overview draws.
+CREATE TABLE trail_chunk (
+  region_id  bigint NOT NULL,
+  worker_id  bigint NOT NULL,
+  device_id  bigint NOT NULL,
+  from_at    timestamptz NOT NULL,          -- its first and last fix
+  to_at      timestamptz NOT NULL,
+  session_id uuid,                          -- NULL: a shift, a vehicle, an SOS
+  day        date NOT NULL,
+  fixes      integer NOT NULL,
+  west integer NOT NULL, south integer NOT NULL, east integer NOT NULL, north integer NOT NULL,  -- millionths of a degree
+  hour       smallint NOT NULL,             -- of the day, 0 to 23
+  seq        smallint NOT NULL,             -- within the hour
+  line       bytea NOT NULL,
+  body       bytea NOT NULL,
+  PRIMARY KEY (region_id, day, worker_id, hour, seq)
+);
+-- The codec leaves nothing that a general compression finds.
+ALTER TABLE trail_chunk ALTER line SET STORAGE EXTERNAL, ALTER body SET STORAGE EXTERNAL;
+
+-- trail_box is where and when a chunk was: a line from the south-west corner at
+-- its first instant to the north-east one at its last, M in Unix seconds.
+CREATE FUNCTION trail_box(west integer, south integer, east integer, north integer, from_at timestamptz, to_at timestamptz) RETURNS geometry
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+  SELECT ST_SetSRID(ST_MakeLine(ST_MakePointM(west / 1e6, south / 1e6, date_part('epoch', from_at - '1970-01-01 00:00:00+00'::timestamptz)),
+    ST_MakePointM(east / 1e6, north / 1e6, date_part('epoch', to_at - '1970-01-01 00:00:00+00'::timestamptz))), 4326)
+$$;
+CREATE INDEX trail_chunk_box ON trail_chunk USING gist (trail_box(west, south, east, north, from_at, to_at) gist_geometry_ops_nd);
+
+-- trail_varint reads an unsigned number of seven bits a byte at pos and moves pos on.
+-- +goose StatementBegin
+CREATE FUNCTION trail_varint(chunk bytea, INOUT pos integer, OUT v bigint) LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE b integer; shift integer := 0;
+BEGIN
+  v := 0;
+  LOOP
+    b := get_byte(chunk, pos);
+    pos := pos + 1;
+    v := v | ((b & 127)::bigint << shift);
+    EXIT WHEN b < 128;
+    shift := shift + 7;
+    IF shift > 56 THEN RAISE EXCEPTION 'not a chunk of fixes: a number is too long' USING ERRCODE = 'data_corrupted'; END IF;
+  END LOOP;
+END $$;
+-- +goose StatementEnd
+
+-- trail_crc is the CRC-32C of the first size bytes, four bits at a time.
+-- +goose StatementBegin
+CREATE FUNCTION trail_crc(chunk bytea, size integer) RETURNS bigint LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  t CONSTANT bigint[] := '{0,274646895,549293790,820201905,1098587580,1361435347,1640403810,1905808397,2197175160,2460548119,2722870694,2987750089,3280807620,3553878443,3811616794,4084100981}';
+  c bigint := 4294967295;
+  b integer;
+BEGIN
+  FOR i IN 0 .. size - 1 LOOP
+    b := get_byte(chunk, i);
+    c := (c >> 4) # t[((c # b) & 15) + 1];
+    c := (c >> 4) # t[((c # (b >> 4)) & 15) + 1];
+  END LOOP;
+  RETURN c # 4294967295;
+END $$;
+-- +goose StatementEnd
+
+-- trail_fixes reads a chunk: the layout is that of trail.Encode in geo/trail.
+-- +goose StatementBegin
+CREATE FUNCTION trail_fixes(chunk bytea)
+RETURNS TABLE (at timestamptz, lon double precision, lat double precision, accuracy real, speed real, course real, flags integer, source smallint)
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  size integer := length(chunk) - 4;
+  n integer; pos integer; shape integer; k integer; b integer; g bigint; u bigint;
+  x bigint; d bigint; num bigint; m bigint; w integer; mask bigint; hold bigint; held integer; base integer; i integer; upto integer;
+  cell bigint[];
+BEGIN
+  IF size < 2 OR get_byte(chunk, 0) <> 1 OR trail_crc(chunk, size) <>
+     get_byte(chunk, size) | get_byte(chunk, size + 1)::bigint << 8 | get_byte(chunk, size + 2)::bigint << 16 | get_byte(chunk, size + 3)::bigint << 24 THEN
+    RAISE EXCEPTION 'not a chunk of fixes, or a damaged one' USING ERRCODE = 'data_corrupted';
+  END IF;
+  SELECT r.pos, r.v INTO pos, u FROM trail_varint(chunk, 1) r;
+  IF u > 65536 THEN RAISE EXCEPTION 'not a chunk of fixes: too many' USING ERRCODE = 'data_corrupted'; END IF;
+  n := u;
+  cell := array_fill(0::bigint, ARRAY[8 * n]);
+  FOR c IN 0 .. CASE WHEN n > 0 THEN 7 ELSE -1 END LOOP
+    base := c * n;
+    shape := get_byte(chunk, pos);
+    pos := pos + 1;
+    k := shape >> 4;
+    b := shape & 15;
+    IF k > 2 THEN RAISE EXCEPTION 'not a chunk of fixes: column %', c USING ERRCODE = 'data_corrupted'; END IF;
+    x := 0; d := 0; i := 0;
+    IF k > 0 THEN
+      SELECT r.pos, (r.v >> 1) # -(r.v & 1) INTO pos, x FROM trail_varint(chunk, pos) r;
+      cell[base + 1] := x;
+      i := 1;
+    END IF;
+    IF k > 1 AND n > 1 THEN
+      SELECT r.pos, (r.v >> 1) # -(r.v & 1) INTO pos, d FROM trail_varint(chunk, pos) r;
+      x := x + d;
+      cell[base + 2] := x;
+      i := 2;
+    END IF;
+    SELECT r.pos, r.v INTO pos, g FROM trail_varint(chunk, pos) r;
+    WHILE i < n LOOP
+      SELECT r.pos, (r.v >> 1) # -(r.v & 1) INTO pos, m FROM trail_varint(chunk, pos) r;
+      w := 0;
+      upto := n;
+      IF b > 0 THEN
+        w := get_byte(chunk, pos);
+        pos := pos + 1;
+        upto := least(n, i + (1 << b));
+      END IF;
+      mask := (1::bigint << w) - 1;
+      hold := 0;
+      held := 0;
+      WHILE i < upto LOOP
+        WHILE held < w LOOP
+          hold := hold | (get_byte(chunk, pos)::bigint << held);
+          pos := pos + 1;
+          held := held + 8;
+        END LOOP;
+        num := (m + (hold & mask)) * g;
+        hold := hold >> w;
+        held := held - w;
+        i := i + 1;
+        CASE k
+          WHEN 0 THEN x := num;
+          WHEN 1 THEN x := x + num;
+          ELSE d := d + num; x := x + d;
+        END CASE;
+        cell[base + i] := x;
+      END LOOP;
+    END LOOP;
+  END LOOP;
+  IF pos <> size THEN RAISE EXCEPTION 'not a chunk of fixes: bytes left over' USING ERRCODE = 'data_corrupted'; END IF;
+  FOR j IN 1 .. n LOOP
+    at := '1970-01-01 00:00:00+00'::timestamptz + make_interval(secs => cell[j] / 1000) + (cell[j] % 1000) * interval '1 millisecond';
+    lon := cell[n + j] / 1e6::double precision;
+    lat := cell[2 * n + j] / 1e6::double precision;
+    accuracy := CASE WHEN cell[3 * n + j] > 0 THEN (cell[3 * n + j] - 1)::real / 10::real END;
+    speed := CASE WHEN cell[4 * n + j] > 0 THEN (cell[4 * n + j] - 1)::real / 20::real END;
+    course := CASE WHEN cell[5 * n + j] > 0 THEN (cell[5 * n + j] - 1)::real / 0.5::real END;
+    flags := cell[6 * n + j];
+    source := cell[7 * n + j];
+    RETURN NEXT;
+  END LOOP;
+END $$;
+-- +goose StatementEnd
+
+-- trail_line is a chunk as a line whose M is the time in Unix seconds; NULL with fewer than two fixes.
+CREATE FUNCTION trail_line(chunk bytea) RETURNS geometry LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT CASE WHEN count(*) > 1 THEN ST_SetSRID(ST_MakeLine(ST_MakePointM(lon, lat, date_part('epoch', at - '1970-01-01 00:00:00+00'::timestamptz)) ORDER BY at), 4326) END FROM trail_fixes(chunk)
+$$;
+
+-- trail_days are the instants at which a worker's archive ends, day by day: what
+-- lies before till is read from the chunks, what lies after it from fix.
+CREATE FUNCTION trail_days(region bigint, worker bigint, since timestamptz, until timestamptz) RETURNS TABLE (day date, midnight timestamptz, till timestamptz)
+LANGUAGE sql STABLE AS $$
+  SELECT d::date, d AT TIME ZONE 'Asia/Shanghai', CASE WHEN t.dirty THEN d AT TIME ZONE 'Asia/Shanghai' ELSE COALESCE(t.until, d AT TIME ZONE 'Asia/Shanghai') END
+  FROM generate_series(date_trunc('day', since AT TIME ZONE 'Asia/Shanghai'), date_trunc('day', until AT TIME ZONE 'Asia/Shanghai'), interval '1 day') d
+  LEFT JOIN trail_day t ON t.region_id = region AND t.worker_id = worker AND t.day = d::date
+$$;
+
+-- trail_fixes reads a worker's fixes of [since, until): out of the archive where
+-- they are archived or their raw partition is gone, else as they came, rounded alike.
+CREATE FUNCTION trail_fixes(region bigint, worker bigint, since timestamptz, until timestamptz)
+RETURNS TABLE (at timestamptz, lon double precision, lat double precision, accuracy real, speed real, course real, flags integer, source smallint)
+LANGUAGE sql STABLE AS $$
+  SELECT x.* FROM trail_days(region, worker, since, until) d
+  JOIN trail_chunk c ON c.region_id = region AND c.worker_id = worker AND c.day = d.day AND c.from_at < until AND c.to_at >= since
+    AND (c.from_at < d.till OR to_regclass('fix_' || to_char(c.from_at AT TIME ZONE 'UTC', 'YYYYMMDD')) IS NULL)
+  CROSS JOIN LATERAL trail_fixes(c.body) x WHERE x.at >= since AND x.at < until
+  UNION ALL
+  SELECT date_trunc('milliseconds', f.at), round(ST_X(f.geom)::numeric, 6)::double precision, round(ST_Y(f.geom)::numeric, 6)::double precision,
+    f.accuracy, f.speed, f.course, f.flags, f.source
+  FROM trail_days(region, worker, since, until) d
+  CROSS JOIN LATERAL (
+    SELECT r.at, r.geom, r.accuracy, r.speed, r.course, r.flags, r.source, r.device_id FROM fix r
+    WHERE r.region_id = region AND r.worker_id = worker AND r.at >= greatest(d.till, since) AND r.at < least(d.midnight + interval '1 day', until)
+    UNION ALL
+    SELECT o.at, o.geom, o.accuracy, o.speed, o.course, o.flags, o.source, o.device_id FROM fix_outside o
+    WHERE o.region_id = region AND o.worker_id = worker AND o.at >= greatest(d.till, since) AND o.at < least(d.midnight + interval '1 day', until)
+      AND NOT EXISTS (SELECT FROM fix r WHERE r.region_id = o.region_id AND r.worker_id = o.worker_id AND r.at = o.at AND r.device_id = o.device_id)
+      AND NOT EXISTS (SELECT FROM trail_chunk c CROSS JOIN LATERAL trail_fixes(c.body) x
+        WHERE c.region_id = region AND c.worker_id = worker AND c.day = d.day AND c.device_id = o.device_id AND c.from_at <= o.at AND c.to_at >= date_trunc('milliseconds', o.at)
+          AND to_regclass('fix_' || to_char(c.from_at AT TIME ZONE 'UTC', 'YYYYMMDD')) IS NULL AND x.at = date_trunc('milliseconds', o.at))
+  ) f
+  ORDER BY 1
+$$;
+
+-- trail_line is a worker's way of [since, until) as one line whose M is the time
+-- in Unix seconds: every fix, also those that are implausible by their flags,
+-- unless without names flags that rule a fix out.
+CREATE FUNCTION trail_line(region bigint, worker bigint, since timestamptz, until timestamptz, without integer DEFAULT 0) RETURNS geometry LANGUAGE sql STABLE AS $$
+  SELECT CASE WHEN count(*) > 1 THEN ST_SetSRID(ST_MakeLine(ST_MakePointM(f.lon, f.lat, date_part('epoch', f.at - '1970-01-01 00:00:00+00'::timestamptz)) ORDER BY f.at), 4326) END
+  FROM trail_fixes(region, worker, since, until) f WHERE f.flags & without = 0
+$$;
+
+-- The simplified ways as geometry, for a map and for a GIS.
+CREATE VIEW trail_shape AS
+SELECT c.region_id, c.worker_id, c.day, c.hour, c.seq, c.session_id, c.device_id, c.from_at, c.to_at, c.fixes, trail_line(c.line)::geometry(LineStringM, 4326) AS geom
+FROM trail_chunk c;
+
+-- What an archive run did: how long the night takes, and what a fix costs.
+CREATE TABLE trail_run (
+  id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at      timestamptz NOT NULL,
+  took_ms integer NOT NULL,
+  days    integer NOT NULL,              -- worker-days written
+  fixes   bigint NOT NULL,
+  bytes   bigint NOT NULL,
+  failed  integer NOT NULL DEFAULT 0
+);
+
+-- drop_fix_partition drops one day of fix and says what went. Unless it is past
+-- keeping (force), every worker's fixes in it must be in the archive, counted;
+-- those that are not become dirty, and the day stays. Nothing can be written to
+-- the day between counting and dropping.
+-- +goose StatementBegin
+CREATE FUNCTION drop_fix_partition(utc date, force boolean, OUT dropped boolean, OUT fixes bigint, OUT bytes bigint, OUT missing bigint)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+  part text := 'fix_' || to_char(utc, 'YYYYMMDD');
+  since timestamptz := utc::timestamp AT TIME ZONE 'UTC';
+BEGIN
+  dropped := false; fixes := 0; bytes := 0; missing := 0;
+  IF to_regclass(part) IS NULL THEN RETURN; END IF;
+  EXECUTE format('LOCK TABLE %I IN SHARE MODE', part);
+  EXECUTE format('SELECT count(*) FROM %I', part) INTO fixes;
+  bytes := pg_total_relation_size(to_regclass(part));
+  IF NOT force AND fixes > 0 THEN
+    EXECUTE format($q$
+      WITH raw AS (
+        SELECT region_id, worker_id, count(*) AS n FROM (
+          SELECT region_id, worker_id FROM %1$I
+          UNION ALL
+          SELECT o.region_id, o.worker_id FROM fix_outside o WHERE o.at >= $1 AND o.at < $1 + interval '1 day'
+            AND NOT EXISTS (SELECT FROM %1$I r WHERE r.region_id = o.region_id AND r.worker_id = o.worker_id AND r.at = o.at AND r.device_id = o.device_id)
+        ) a GROUP BY region_id, worker_id
+      ), kept AS (
+        SELECT c.region_id, c.worker_id, sum(c.fixes) AS n FROM trail_chunk c JOIN trail_day t USING (region_id, day, worker_id)
+        WHERE c.day IN ($2, $2 + 1) AND c.from_at >= $1 AND c.from_at < $1 + interval '1 day' AND NOT t.dirty GROUP BY 1, 2
+      ), short AS (
+        SELECT raw.region_id, raw.worker_id FROM raw LEFT JOIN kept USING (region_id, worker_id) WHERE kept.n IS DISTINCT FROM raw.n
+      ), mark AS (
+        INSERT INTO trail_day AS t (region_id, worker_id, day) SELECT region_id, worker_id, d FROM short, unnest(ARRAY[$2, $2 + 1]) d
+        ON CONFLICT (region_id, day, worker_id) DO UPDATE SET dirty = true
+      )
+      SELECT count(*) FROM short$q$, part) INTO missing USING since, utc;
+    IF missing > 0 THEN RETURN; END IF;
+  END IF;
+  EXECUTE format('DROP TABLE %I', part);
+  dropped := true;
+END $$;
+-- +goose StatementEnd
+DROP FUNCTION drop_fix_partitions(integer, date);
+
+-- What retention removed. Insert-only.
+CREATE TABLE retention_run (
+  id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  at      timestamptz NOT NULL,
+  class   text NOT NULL,               -- raw_fix, track, fix_outside, playback, track_export
+  cutoff  timestamptz NOT NULL,        -- what is older went
+  rows    bigint NOT NULL,
+  bytes   bigint NOT NULL DEFAULT 0,
+  detail  text NOT NULL DEFAULT '',
+  by_name text NOT NULL DEFAULT 'system'
+);
+
+-- A replay (轨迹回放): whose tracks an account may read for two hours, and why.
+-- workers are in the order of the numbers in its frames.
+CREATE TABLE playback (
+  id            uuid PRIMARY KEY,
+  account_id    bigint NOT NULL REFERENCES account,
+  credential_id bigint NOT NULL,
+  from_at       timestamptz NOT NULL,
+  to_at         timestamptz NOT NULL,
+  purpose       text NOT NULL CHECK (length(btrim(purpose)) >= 2),
+  workers       bigint[] NOT NULL,
+  created_at    timestamptz NOT NULL,
+  expires_at    timestamptz NOT NULL,
+  CHECK (to_at > from_at)
+);
+
+-- An export of tracks (轨迹导出): who asked for it, why, and who let it go.
+CREATE TABLE track_export (
+  id          uuid PRIMARY KEY,
+  account_id  bigint NOT NULL REFERENCES account,
+  playback_id uuid,
+  workers     bigint[] NOT NULL,
+  from_at     timestamptz NOT NULL,
+  to_at       timestamptz NOT NULL,
+  format      text NOT NULL CHECK (format IN ('gpx','geojson','csv','xlsx')),
+  crs         text NOT NULL CHECK (crs IN ('EPSG:4326','EPSG:4490','GCJ-02','BD-09')),
+  purpose     text NOT NULL CHECK (length(btrim(purpose)) >= 2),
+  state       text NOT NULL CHECK (state IN ('waiting','ready','refused')),
+  asked_at    timestamptz NOT NULL,
+  decided_at  timestamptz, decided_by bigint REFERENCES account, reason text NOT NULL DEFAULT '',
+  expires_at  timestamptz NOT NULL,
+  taken       integer NOT NULL DEFAULT 0,  -- how often the file was fetched
+  taken_at    timestamptz,
+  CHECK (to_at > from_at),
+  CHECK (decided_by IS NULL OR decided_by <> account_id)
+);
+CREATE INDEX track_export_account ON track_export (account_id, asked_at DESC);
+CREATE INDEX track_export_waiting ON track_export (asked_at) WHERE state = 'waiting';
