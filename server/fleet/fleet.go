@@ -34,13 +34,16 @@ const (
 	OffDutySOS                   // stored off duty, under an open SOS
 	Converted                    // came in GCJ-02 or BD-09 and was converted at the door
 	InvalidFix                   // the device itself says the fix is not valid
+	Satellite                    // the device says that satellites gave the position
+	Terrestrial                  // the device says that it came from cells or wireless networks alone
+	Tampered                     // the app says that it runs on a rooted or hooked phone
 )
 
 // Implausible are the flags that keep a fix from moving the marker or a presence.
 const Implausible = FutureClock | OldClock | NullIsland | Swapped | OutOfRegion | TooFast | InvalidFix
 
 // flagWords are the public words of the flags, in bit order.
-var flagWords = []string{"future_clock", "old_clock", "null_island", "swapped", "out_of_region", "too_fast", "inaccurate", "mock", "late", "no_zone", "no_time", "sos", "off_duty_sos", "converted", "invalid_fix"}
+var flagWords = []string{"future_clock", "old_clock", "null_island", "swapped", "out_of_region", "too_fast", "inaccurate", "mock", "late", "no_zone", "no_time", "sos", "off_duty_sos", "converted", "invalid_fix", "satellite", "terrestrial", "tampered"}
 
 // Words lists the flags that are set.
 func (f Flag) Words() []string {
