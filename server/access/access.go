@@ -24,6 +24,7 @@ const (
 	Operator    Role = "operator"    // 指挥室值班员
 	Commander   Role = "commander"   // 指挥长
 	Inspector   Role = "inspector"   // 联合督查组
+	Assessor    Role = "assessor"    // 考核管理员
 	SysAdmin    Role = "sysadmin"    // 系统管理员
 	SecAdmin    Role = "secadmin"    // 安全管理员
 	Auditor     Role = "auditor"     // 审计管理员
@@ -58,6 +59,8 @@ const (
 	WatchLog     Power = "watch_log"     // 值班日志, 交接班
 	SeeStatistic Power = "see_statistic" // statistics, drill-down, exports
 	ManageRules  Power = "manage_rules"  // calendars, limits, catalogues, departments, gazetteer, channels
+	Inspect      Power = "inspect"       // marks, points and joint inspections (联合督查)
+	Assess       Power = "assess"        // templates and periods of assessment: compute, publish, decide appeals, lock
 )
 
 // powers is the one table that the guard, the console's buttons and the tests read.
@@ -69,8 +72,9 @@ var powers = map[Role][]Power{
 	DeptClerk:   {SeeMap, Report, Handle},
 	DeptHead:    {SeeMap, Report, Handle, SeeStatistic},
 	Operator:    {SeeMap, SeePeople, Report, AnswerSOS, SeeDevices, SeeTrack, Triage, Dispatch, Check, AnswerAlarm, SeeVideo, WatchLog, SeeStatistic},
-	Commander:   {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices, ManageDevices, PairKiosk, Triage, Dispatch, Check, Command, AnswerAlarm, SeeVideo, WatchLog, SeeStatistic, ManageRules},
-	Inspector:   {SeeMap, SeePeople, SeeTrack, SeeStatistic},
+	Commander:   {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices, ManageDevices, PairKiosk, Triage, Dispatch, Check, Command, AnswerAlarm, SeeVideo, WatchLog, SeeStatistic, ManageRules, Assess},
+	Inspector:   {SeeMap, SeePeople, SeeTrack, SeeStatistic, Inspect},
+	Assessor:    {SeeMap, SeeStatistic, Assess},
 	SysAdmin:    {SeeDevices, ManageDevices, PairKiosk, ManageUsers, ManageRules},
 	SecAdmin:    {ManageUsers, SeeAudit},
 	Auditor:     {SeeAudit},

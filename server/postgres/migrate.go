@@ -73,6 +73,9 @@ func Migrate(ctx context.Context, dsn string, say func(format string, args ...an
 	if err := seedHolidays(ctx, db.Pool); err != nil {
 		return err
 	}
+	if err := seedTemplates(ctx, db.Pool); err != nil {
+		return err
+	}
 	if _, err := KeepPartitions(ctx, db.Pool, RawDays); err != nil {
 		return err
 	}
@@ -151,6 +154,7 @@ END $$`
   GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO ` + AppRole + `;
   REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit, access_record, video_view, ranking, watch_entry, whistle_checkin FROM ` + AppRole + `;
   REVOKE UPDATE, DELETE, TRUNCATE ON clock_move, holiday_import, patrol_verdict FROM ` + AppRole + `;
+  REVOKE UPDATE, DELETE, TRUNCATE ON assess_inspection, assess_mark, assess_sheet, assess_appeal, assess_adjustment, assess_decision, assess_step FROM ` + AppRole + `;
 END $$`
 	if _, err := pool.Exec(ctx, grants); err != nil {
 		return fmt.Errorf("give the role %s its rights: %w", AppRole, err)

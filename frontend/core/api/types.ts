@@ -27,6 +27,8 @@ export type Power =
   | 'watch_log'
   | 'see_statistic'
   | 'manage_rules'
+  | 'inspect'
+  | 'assess'
 
 export interface Post {
   org: number

@@ -32,6 +32,7 @@ export const en: Record<SharedKey, string> = {
   'role.operator': 'Duty officer',
   'role.commander': 'Commander',
   'role.inspector': 'Inspector',
+  'role.assessor': 'Assessor',
   'role.sysadmin': 'System administrator',
   'role.secadmin': 'Security administrator',
   'role.auditor': 'Auditor',

@@ -31,6 +31,7 @@ export const zh = {
   'role.operator': '指挥室值班员',
   'role.commander': '指挥长',
   'role.inspector': '联合督查组',
+  'role.assessor': '考核管理员',
   'role.sysadmin': '系统管理员',
   'role.secadmin': '安全管理员',
   'role.auditor': '审计管理员',
