@@ -2,49 +2,11 @@
 // open, implausible points shown and never joined.
 import type { Track } from '@core/api/types'
 import { metresBetween } from '@core/geo/mercator'
+import { bit, plausible } from '@core/trail/flags'
+
+export { flagWords, plausible, words } from '@core/trail/flags'
 
 export type Fixes = Track['fixes']
-
-/** Bit order of the server's flags. */
-export const flagWords = [
-  'future_clock',
-  'old_clock',
-  'null_island',
-  'swapped',
-  'out_of_region',
-  'too_fast',
-  'inaccurate',
-  'mock',
-  'late',
-  'no_zone',
-  'no_time',
-  'sos',
-  'off_duty_sos',
-  'converted',
-  'invalid_fix',
-] as const
-export type FlagWord = (typeof flagWords)[number]
-
-const bit = (word: FlagWord): number => 1 << flagWords.indexOf(word)
-
-/** These keep a fix from moving the marker; here they keep it out of the line. */
-const implausible =
-  bit('future_clock') |
-  bit('old_clock') |
-  bit('null_island') |
-  bit('swapped') |
-  bit('out_of_region') |
-  bit('too_fast') |
-  bit('invalid_fix')
-/** An SOS may come from anywhere, however fast. */
-const forgivenInSos = bit('too_fast') | bit('out_of_region')
-
-export const words = (flags: number): FlagWord[] => flagWords.filter((_word, i) => (flags & (1 << i)) !== 0)
-
-export function plausible(flags: number): boolean {
-  const against = flags & bit('sos') ? implausible & ~forgivenInSos : implausible
-  return (flags & against) === 0
-}
 
 export const tones = ['plain', 'late', 'vague', 'mock', 'doubtful', 'sos'] as const
 export type Tone = (typeof tones)[number]

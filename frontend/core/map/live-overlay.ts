@@ -10,12 +10,11 @@ import { mercatorX, mercatorY } from '../geo/mercator'
 import type { PointBuffer } from '../live/point-buffer'
 import { stride } from '../live/point-buffer'
 import { presenceColour } from '../ui/severity'
+import { link, rgb } from './gl'
 import { fragmentShader, vertexShader } from './live-shaders'
 import { zoomShift } from './styles/shift'
 
 const probeId = 'live-probe'
-
-const rgb = (hex: string): number[] => [1, 3, 5].map(i => Number.parseInt(hex.slice(i, i + 2), 16) / 255)
 
 /** In the order of the wire's presence numbers. */
 const palette = new Float32Array(
@@ -33,21 +32,8 @@ interface Gpu {
   >
 }
 
-function compile(gl: WebGL2RenderingContext, kind: number, source: string): WebGLShader {
-  const shader = gl.createShader(kind)
-  if (!shader) throw new Error('no shader')
-  gl.shaderSource(shader, source)
-  gl.compileShader(shader)
-  if (!gl.getShaderParameter(shader, gl.COMPILE_STATUS) && !gl.isContextLost())
-    throw new Error(gl.getShaderInfoLog(shader) ?? 'shader')
-  return shader
-}
-
 function build(gl: WebGL2RenderingContext): Gpu {
-  const program = gl.createProgram()
-  gl.attachShader(program, compile(gl, gl.VERTEX_SHADER, vertexShader))
-  gl.attachShader(program, compile(gl, gl.FRAGMENT_SHADER, fragmentShader))
-  gl.linkProgram(program)
+  const program = link(gl, vertexShader, fragmentShader)
   const vertices = gl.createBuffer()
   const shape = gl.createVertexArray()
   gl.bindVertexArray(shape)

@@ -1,0 +1,446 @@
+// A playback on the map: up to 500 people and their trails, on a canvas of its
+// own above the map, as the live people are (live-overlay.ts): the base map is
+// not painted again for somebody's next step. The steps of a day lie on the card
+// once, ordered by time; a frame uploads 16 bytes per person and draws ranges.
+import type { CustomLayerInterface, Map as MapLibre } from 'maplibre-gl'
+import { latOf, lonOf, mercatorX, mercatorY } from '../geo/mercator'
+import { type Being, type Standing, slabMs, standing } from '../trail/lane'
+import type { Playback } from '../trail/playback'
+import { personColour, scales, stepOf, type Tint, tints, unknownColour } from '../trail/scale'
+import { between, type Segments, segmentStride } from '../trail/segments'
+import { link, rgb } from './gl'
+import { lineFragment, lineVertex, personFragment, personVertex, ringFragment, ringVertex } from './trail-shaders'
+
+const probeId = 'trail-probe'
+const lanesWide = 1024
+const personStride = 16
+const ringStride = 20
+const beingCode: Record<Being, number> = { unseen: 0, off: 0, lost: 1, staying: 2, moving: 3 }
+
+const colours = (tint: 'speed' | 'accuracy'): Float32Array =>
+  new Float32Array([...scales[tint].colours, unknownColour, unknownColour].flatMap(rgb))
+const speedColours = colours('speed')
+const accuracyColours = colours('accuracy')
+
+const names = [
+  'u_matrix',
+  'u_view',
+  'u_now',
+  'u_tail',
+  'u_width',
+  'u_size',
+  'u_past',
+  'u_pass',
+  'u_tint',
+  'u_speed',
+  'u_accuracy',
+  'u_lanes',
+] as const
+
+interface Pen {
+  program: WebGLProgram
+  at: Record<(typeof names)[number], WebGLUniformLocation | null>
+  shape: WebGLVertexArrayObject
+}
+
+interface Sheet {
+  segments: Segments
+  buffer: WebGLBuffer
+}
+
+interface Gpu {
+  gl: WebGL2RenderingContext
+  lines: Pen
+  rings: Pen
+  people: Pen
+  peopleBuffer: WebGLBuffer
+  ringBuffer: WebGLBuffer
+  ringCount: number
+  lanes: WebGLTexture
+  rough: Sheet | null
+  fine: Map<number, Sheet>
+}
+
+function pen(gl: WebGL2RenderingContext, vertex: string, fragment: string): Pen {
+  const program = link(gl, vertex, fragment)
+  const at = Object.fromEntries(names.map(name => [name, gl.getUniformLocation(program, name)])) as Pen['at']
+  return { program, at, shape: gl.createVertexArray() }
+}
+
+export class TrailOverlay {
+  tint: Tint = 'person'
+  /** How long a trail is shown, ms; 0 = all that was walked so far. */
+  tail = 0
+  /** Rings of stays that are over, for everybody. */
+  pastStays = true
+  /** Lanes that are not shown. */
+  hidden: ReadonlySet<number> = new Set()
+  chosen: number | null = null
+
+  readonly canvas = document.createElement('canvas')
+  readonly #map: MapLibre
+  readonly #playback: Playback
+  readonly #people: ArrayBuffer
+  readonly #peopleF32: Float32Array
+  readonly #peopleU8: Uint8Array
+  readonly #standings: Standing[]
+  readonly #lanes: Uint8Array
+  #matrix: Float64Array | null = null
+  readonly #shifted = new Float32Array(16)
+  #gpu: Gpu | null = null
+  #version = -1
+  #lanesSaid = ''
+  #offset = 0
+  /** How often it has drawn, and how long a draw took on this side, ms. */
+  drawn = 0
+  cost = 0
+
+  constructor(map: MapLibre, playback: Playback) {
+    this.#map = map
+    this.#playback = playback
+    const n = Math.max(1, playback.lanes.length)
+    this.#people = new ArrayBuffer(n * personStride)
+    this.#peopleF32 = new Float32Array(this.#people)
+    this.#peopleU8 = new Uint8Array(this.#people)
+    this.#standings = playback.lanes.map(() => standing())
+    this.#lanes = new Uint8Array(lanesWide * 4)
+    this.canvas.className = 'trail-overlay'
+    this.canvas.style.cssText = 'position:absolute;inset:0;width:100%;height:100%;pointer-events:none'
+    this.canvas.setAttribute('aria-hidden', 'true')
+    map.getCanvasContainer().appendChild(this.canvas)
+    this.#resize()
+    map.on('resize', this.#resize)
+    map.on('style.load', this.#probe)
+    map.on('render', this.#withMap)
+    this.canvas.addEventListener('webglcontextlost', this.#lost)
+    this.canvas.addEventListener('webglcontextrestored', this.#restored)
+    this.#open()
+    this.#probe()
+  }
+
+  /** Where a lane was at the last draw. */
+  standing(lane: number): Standing {
+    return this.#standings[lane]!
+  }
+
+  /** Its longitude and latitude, or null while it is nowhere to be seen. */
+  placeOf(lane: number): [number, number] | null {
+    const one = this.#standings[lane]
+    if (!one || beingCode[one.being] === 0) return null
+    const { x, y } = this.#playback.origin
+    return [lonOf(one.x + x), latOf(one.y + y)]
+  }
+
+  /** The lane drawn at these CSS pixels, or null. */
+  pick(px: number, py: number, reach: number): number | null {
+    const here = this.#map.unproject([px, py])
+    const there = this.#map.unproject([px + reach, py])
+    const { x, y } = this.#playback.origin
+    const hx = mercatorX(here.lng) - x
+    const hy = mercatorY(here.lat) - y
+    let best = (mercatorX(there.lng) - x - hx) ** 2
+    let found: number | null = null
+    this.#standings.forEach((one, lane) => {
+      if (beingCode[one.being] === 0 || this.hidden.has(lane)) return
+      const d = (one.x - hx) ** 2 + (one.y - hy) ** 2
+      if (d < best) {
+        best = d
+        found = lane
+      }
+    })
+    return found
+  }
+
+  /** Draws the day as it was at this offset. */
+  draw(offset: number): void {
+    this.#offset = offset
+    this.#draw()
+  }
+
+  remove(): void {
+    this.#map.off('resize', this.#resize)
+    this.#map.off('style.load', this.#probe)
+    this.#map.off('render', this.#withMap)
+    if (this.#map.getLayer(probeId)) this.#map.removeLayer(probeId)
+    this.canvas.remove()
+    this.#gpu?.gl.getExtension('WEBGL_lose_context')?.loseContext()
+    this.#gpu = null
+  }
+
+  #open(): void {
+    const gl = this.canvas.getContext('webgl2', { alpha: true, antialias: false, premultipliedAlpha: true })
+    if (!gl || gl.isContextLost()) return
+    const gpu: Gpu = {
+      gl,
+      lines: pen(gl, lineVertex, lineFragment),
+      rings: pen(gl, ringVertex, ringFragment),
+      people: pen(gl, personVertex, personFragment),
+      peopleBuffer: gl.createBuffer(),
+      ringBuffer: gl.createBuffer(),
+      ringCount: 0,
+      lanes: gl.createTexture(),
+      rough: null,
+      fine: new Map(),
+    }
+    gl.bindTexture(gl.TEXTURE_2D, gpu.lanes)
+    for (const [key, value] of [
+      [gl.TEXTURE_MIN_FILTER, gl.NEAREST],
+      [gl.TEXTURE_MAG_FILTER, gl.NEAREST],
+      [gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE],
+      [gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE],
+    ] as const)
+      gl.texParameteri(gl.TEXTURE_2D, key, value)
+
+    gl.bindVertexArray(gpu.people.shape)
+    gl.bindBuffer(gl.ARRAY_BUFFER, gpu.peopleBuffer)
+    gl.bufferData(gl.ARRAY_BUFFER, this.#people.byteLength, gl.DYNAMIC_DRAW)
+    gl.enableVertexAttribArray(0)
+    gl.vertexAttribPointer(0, 2, gl.FLOAT, false, personStride, 0)
+    gl.enableVertexAttribArray(1)
+    gl.vertexAttribIPointer(1, 4, gl.UNSIGNED_BYTE, personStride, 8)
+    gl.enableVertexAttribArray(2)
+    gl.vertexAttribIPointer(2, 4, gl.UNSIGNED_BYTE, personStride, 12)
+
+    gl.bindVertexArray(gpu.rings.shape)
+    gl.bindBuffer(gl.ARRAY_BUFFER, gpu.ringBuffer)
+    gl.enableVertexAttribArray(0)
+    gl.vertexAttribPointer(0, 2, gl.FLOAT, false, ringStride, 0)
+    gl.enableVertexAttribArray(1)
+    gl.vertexAttribPointer(1, 2, gl.FLOAT, false, ringStride, 8)
+    gl.enableVertexAttribArray(2)
+    gl.vertexAttribIPointer(2, 4, gl.UNSIGNED_BYTE, ringStride, 16)
+
+    gl.bindVertexArray(gpu.lines.shape)
+    for (const i of [0, 1, 2]) {
+      gl.enableVertexAttribArray(i)
+      gl.vertexAttribDivisor(i, 1)
+    }
+    gl.bindVertexArray(null)
+    this.#gpu = gpu
+    this.#version = -1
+    this.#lanesSaid = ''
+  }
+
+  readonly #probe = (): void => {
+    if (this.#map.getLayer(probeId)) return
+    const layer: CustomLayerInterface = {
+      id: probeId,
+      type: 'custom',
+      renderingMode: '2d',
+      render: (_gl, options) => {
+        this.#matrix = Float64Array.from(options.defaultProjectionData.mainMatrix as Iterable<number>)
+      },
+    }
+    this.#map.addLayer(layer)
+    this.#map.triggerRepaint()
+  }
+
+  readonly #resize = (): void => {
+    const { width, height } = this.#map.getCanvas()
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width
+      this.canvas.height = height
+    }
+  }
+
+  readonly #lost = (event: Event): void => {
+    event.preventDefault()
+    this.#gpu = null
+  }
+
+  readonly #restored = (): void => {
+    this.#open()
+    this.#draw()
+  }
+
+  readonly #withMap = (): void => this.#draw()
+
+  #size(): number {
+    const z = this.#map.getZoom()
+    const many = this.#playback.lanes.length > 60 ? 0.8 : 1
+    return many * (z < 12 ? 12 : z < 14 ? 12 + (z - 12) * 5 : z < 17 ? 22 + (z - 14) * 4 : 34)
+  }
+
+  #draw(): void {
+    const gpu = this.#gpu
+    if (!gpu || !this.#matrix || gpu.gl.isContextLost()) return
+    const began = performance.now()
+    const { gl } = gpu
+    this.#upload(gpu)
+    gl.viewport(0, 0, this.canvas.width, this.canvas.height)
+    gl.clearColor(0, 0, 0, 0)
+    gl.clear(gl.COLOR_BUFFER_BIT)
+    const m = this.#matrix
+    const { x, y } = this.#playback.origin
+    for (let i = 0; i < 16; i++) this.#shifted[i] = m[i]!
+    // the local origin is added in f64, before the cast
+    for (let r = 0; r < 4; r++) this.#shifted[12 + r] = m[r]! * x + m[4 + r]! * y + m[12 + r]!
+    const ratio = this.canvas.width / Math.max(1, this.canvas.clientWidth)
+    const size = this.#size() * ratio
+    gl.enable(gl.BLEND)
+    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA)
+    gl.disable(gl.DEPTH_TEST)
+    gl.activeTexture(gl.TEXTURE0)
+    gl.bindTexture(gl.TEXTURE_2D, gpu.lanes)
+    this.#lines(gpu, ratio)
+    this.#rings(gpu, size)
+    this.#persons(gpu, size)
+    gl.bindVertexArray(null)
+    this.drawn++
+    this.cost = performance.now() - began
+  }
+
+  #use(gpu: Gpu, which: Pen): void {
+    const { gl } = gpu
+    gl.useProgram(which.program)
+    gl.uniformMatrix4fv(which.at.u_matrix, false, this.#shifted)
+    gl.uniform1f(which.at.u_now, this.#offset / 1000)
+    gl.uniform1i(which.at.u_tint, tints.indexOf(this.tint))
+    gl.uniform3fv(which.at.u_speed, speedColours)
+    gl.uniform3fv(which.at.u_accuracy, accuracyColours)
+    gl.uniform1i(which.at.u_lanes, 0)
+    gl.bindVertexArray(which.shape)
+  }
+
+  #lines(gpu: Gpu, ratio: number): void {
+    const { gl, lines } = gpu
+    this.#use(gpu, lines)
+    gl.uniform2f(lines.at.u_view, this.canvas.width, this.canvas.height)
+    gl.uniform1f(lines.at.u_tail, this.tail / 1000)
+    const many = this.#playback.lanes.length > 60
+    gl.uniform1f(lines.at.u_width, (many ? 2.2 : 3.6) * ratio)
+    // overlapping ends of steps must not add up to knots
+    gl.blendEquation(gl.MAX)
+    const now = this.#offset
+    const begin = this.tail > 0 ? now - this.tail : Number.NEGATIVE_INFINITY
+    // hours of which every fix is here are drawn from these, the rest from the simplified day
+    let from = begin
+    for (const [slab, sheet] of [...gpu.fine].sort((a, b) => a[0] - b[0])) {
+      const start = slab * slabMs
+      const end = start + slabMs
+      if (end <= begin || start >= now) continue
+      if (gpu.rough && start > from) this.#range(gpu, gpu.rough, from, Math.min(start, now) - 1)
+      this.#range(gpu, sheet, Math.max(begin, start - slabMs), now)
+      from = end
+    }
+    if (gpu.rough && now > from) this.#range(gpu, gpu.rough, from, now)
+    gl.blendEquation(gl.FUNC_ADD)
+  }
+
+  #range({ gl }: Gpu, sheet: Sheet, from: number, to: number): void {
+    const { first, count } = between(sheet.segments, from, to)
+    if (count === 0) return
+    gl.bindBuffer(gl.ARRAY_BUFFER, sheet.buffer)
+    const base = first * segmentStride
+    gl.vertexAttribPointer(0, 4, gl.FLOAT, false, segmentStride, base)
+    gl.vertexAttribPointer(1, 2, gl.FLOAT, false, segmentStride, base + 16)
+    gl.vertexAttribIPointer(2, 4, gl.UNSIGNED_BYTE, segmentStride, base + 24)
+    gl.drawArraysInstanced(gl.TRIANGLE_STRIP, 0, 4, count)
+  }
+
+  #rings(gpu: Gpu, size: number): void {
+    if (gpu.ringCount === 0) return
+    const { gl, rings } = gpu
+    this.#use(gpu, rings)
+    gl.uniform1f(rings.at.u_size, size)
+    gl.uniform1f(rings.at.u_past, this.pastStays ? 1 : 0)
+    gl.drawArrays(gl.POINTS, 0, gpu.ringCount)
+  }
+
+  #persons(gpu: Gpu, size: number): void {
+    const { gl, people } = gpu
+    const lanes = this.#playback.lanes
+    let n = 0
+    for (let i = 0; i < lanes.length; i++) {
+      const one = lanes[i]!.at(this.#offset, this.#standings[i]!)
+      const code = beingCode[one.being]
+      if (code === 0 || this.hidden.has(i)) continue
+      this.#peopleF32[n * 4] = one.x
+      this.#peopleF32[n * 4 + 1] = one.y
+      const b = n * personStride + 8
+      this.#peopleU8[b] = i & 255
+      this.#peopleU8[b + 1] = i >> 8
+      this.#peopleU8[b + 2] = stepOf(scales.speed, one.speed) | (stepOf(scales.accuracy, one.accuracy) << 4)
+      this.#peopleU8[b + 3] = code
+      const headed = !Number.isNaN(one.heading)
+      this.#peopleU8[b + 4] = headed ? Math.round((one.heading / (2 * Math.PI)) * 256) & 255 : 0
+      this.#peopleU8[b + 5] = headed ? 1 : 0
+      n++
+    }
+    if (n === 0) return
+    gl.bindBuffer(gl.ARRAY_BUFFER, gpu.peopleBuffer)
+    gl.bufferSubData(gl.ARRAY_BUFFER, 0, this.#peopleU8, 0, n * personStride)
+    this.#use(gpu, people)
+    gl.uniform1f(people.at.u_size, size)
+    for (const pass of this.chosen === null ? [0] : [0, 1]) {
+      gl.uniform1i(people.at.u_pass, pass)
+      gl.drawArrays(gl.POINTS, 0, n)
+    }
+  }
+
+  #upload(gpu: Gpu): void {
+    const { gl } = gpu
+    const playback = this.#playback
+    if (this.#version !== playback.version) {
+      this.#version = playback.version
+      if (playback.rough && gpu.rough?.segments !== playback.rough) {
+        if (gpu.rough) gl.deleteBuffer(gpu.rough.buffer)
+        gpu.rough = this.#sheet(gl, playback.rough)
+        this.#stays(gpu)
+      }
+      for (const [slab, sheet] of gpu.fine)
+        if (playback.fine.get(slab) !== sheet.segments) {
+          gl.deleteBuffer(sheet.buffer)
+          gpu.fine.delete(slab)
+        }
+      for (const [slab, segments] of playback.fine)
+        if (!gpu.fine.has(slab)) gpu.fine.set(slab, this.#sheet(gl, segments))
+    }
+    this.#tellLanes(gpu)
+  }
+
+  #sheet(gl: WebGL2RenderingContext, segments: Segments): Sheet {
+    const buffer = gl.createBuffer()
+    gl.bindVertexArray(null)
+    gl.bindBuffer(gl.ARRAY_BUFFER, buffer)
+    gl.bufferData(gl.ARRAY_BUFFER, segments.bytes, gl.STATIC_DRAW)
+    return { segments, buffer }
+  }
+
+  #stays(gpu: Gpu): void {
+    const { gl } = gpu
+    const lanes = this.#playback.lanes
+    const total = lanes.reduce((sum, lane) => sum + lane.stays.length, 0)
+    const memory = new ArrayBuffer(total * ringStride)
+    const f32 = new Float32Array(memory)
+    const u8 = new Uint8Array(memory)
+    let n = 0
+    lanes.forEach((lane, i) => {
+      for (const stay of lane.stays) {
+        f32.set([stay.x, stay.y, stay.from / 1000, stay.to / 1000], n * 5)
+        u8[n * ringStride + 16] = i & 255
+        u8[n * ringStride + 17] = i >> 8
+        n++
+      }
+    })
+    gl.bindVertexArray(null)
+    gl.bindBuffer(gl.ARRAY_BUFFER, gpu.ringBuffer)
+    gl.bufferData(gl.ARRAY_BUFFER, memory, gl.STATIC_DRAW)
+    gpu.ringCount = n
+  }
+
+  /** Colour and rank of every lane: 0 hidden, 1 dimmed because another is chosen, 2 shown, 3 chosen. */
+  #tellLanes({ gl, lanes }: Gpu): void {
+    const said = `${this.chosen}/${[...this.hidden].join()}`
+    if (said === this.#lanesSaid) return
+    this.#lanesSaid = said
+    const total = this.#playback.lanes.length
+    for (let i = 0; i < total; i++) {
+      const colour = rgb(personColour(i, total))
+      const rank = this.hidden.has(i) ? 0 : i === this.chosen ? 3 : this.chosen === null ? 2 : 1
+      this.#lanes.set([colour[0]! * 255, colour[1]! * 255, colour[2]! * 255, rank * 85], i * 4)
+    }
+    gl.bindTexture(gl.TEXTURE_2D, lanes)
+    gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, lanesWide, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, this.#lanes)
+  }
+}
