@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gridward/gridward/server/incident"
 	"github.com/gridward/gridward/server/video"
 )
 
@@ -41,6 +42,7 @@ type config struct {
 	MQTTSource     string
 	VideoGateway   string
 	Tick           time.Duration
+	ArchiveAfter   time.Duration
 	LogLevel       string
 	LogFormat      string
 	PrintConfig    bool
@@ -88,6 +90,7 @@ func (c *config) serveFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.MQTTSource, "mqtt-source", "mqtt", "the alarm source, of kind mqtt, that the broker's messages count as")
 	fs.StringVar(&c.VideoGateway, "video-gateway", "", "where cameras play as HLS, with {stream} in it, like http://10.0.0.5:8080/live/{stream}/index.m3u8")
 	fs.DurationVar(&c.Tick, "tick", time.Second, "how often screens receive positions")
+	fs.DurationVar(&c.ArchiveAfter, "archive-after", incident.ArchiveAfter, "how long after its end a case is sealed into the archive")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
 	fs.StringVar(&c.LogFormat, "log-format", "text", "text or json")
 	fs.BoolVar(&c.PrintConfig, "print-config", false, "print the configuration with secrets masked, and exit")
@@ -183,6 +186,9 @@ func (c *config) check() error {
 			}
 			*list.into = append(*list.into, p)
 		}
+	}
+	if c.ArchiveAfter < 0 {
+		bad("-archive-after %s: want zero or longer, like 360h", c.ArchiveAfter)
 	}
 	if c.TLS == "proxy" && len(c.proxies) == 0 {
 		bad("-tls proxy needs -trusted-proxies: whose forwarded address may be believed?")

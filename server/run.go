@@ -139,6 +139,7 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 	// work: the desk decides, ingest stores
 	h.post = courier.New(courier.Deps{DB: h.db, Clock: h.clock, Log: h.log, PublicURL: h.publicURL, Delivered: h.tel.Delivered})
 	h.desk = desk.New(h.db, h.blob, h.clock, h.ring)
+	h.desk.ArchiveAfter(c.ArchiveAfter)
 	h.ingest = ingest.New(ingest.Deps{
 		DB: h.db, Clock: h.clock, Placed: h.placed, SOS: h.callFromDevice, Journal: desk.RecordTurn, Turned: h.turned,
 		Log:     func(msg string, args ...any) { h.log.Warn(msg, args...) },

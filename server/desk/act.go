@@ -505,7 +505,7 @@ func (d *Desk) setAlarms(ctx context.Context, tx pgx.Tx, f *file) error {
 		}
 		return deadline.InsertAt(ctx, tx, job, at)
 	case incident.Closed:
-		return deadline.InsertAt(ctx, tx, job, incident.ArchiveAt(f.now))
+		return deadline.InsertAt(ctx, tx, job, f.now.Add(d.archiveAfter))
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ type packedEntry struct {
 // archive seals a closed case: everything about it as one gzipped JSON
 // document, with its SHA-256 in the row and in the record.
 func (d *Desk) archive(ctx context.Context, tx pgx.Tx, f *file) error {
+	f.with.ArchiveAfter = d.archiveAfter
 	next, done, err := f.inc.Apply(incident.Archive, incident.Deed{}, f.by, f.with, f.now)
 	if err != nil {
 		return err

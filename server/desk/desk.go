@@ -29,13 +29,18 @@ type Desk struct {
 	ring  func(region int64)
 	since time.Time // when it began to listen: what was silent before, it did not hear
 	terms terms
+
+	archiveAfter time.Duration
 }
 
 // New makes the desk. ring is called after each commit that wrote into a
 // region's journal; it must not block.
 func New(db *postgres.DB, photos *blob.Store, clock func() time.Time, ring func(region int64)) *Desk {
-	return &Desk{db: db, blob: photos, clock: clock, ring: ring, since: clock()}
+	return &Desk{db: db, blob: photos, clock: clock, ring: ring, since: clock(), archiveAfter: incident.ArchiveAfter}
 }
+
+// ArchiveAfter says how long after its end a case is sealed; call it before the first command.
+func (d *Desk) ArchiveAfter(after time.Duration) { d.archiveAfter = after }
 
 // Report takes an incident in (上报). Sent again with the same ClientID it
 // answers with the incident that is there already, and created is false.

@@ -14,12 +14,11 @@ const (
 	maxReturns   = 2                   // returned so often, a commander decides who handles it
 	maxDelays    = 1                   // a limit is put off once
 	reopenWithin = 15 * 24 * time.Hour // afterwards it is a new case
-	archiveAfter = 15 * 24 * time.Hour
-	checkWithin  = 200.0 // metres from the case at which a check is on the spot
+	checkWithin  = 200.0               // metres from the case at which a check is on the spot
 )
 
-// ArchiveAt is when a case closed at the instant is sealed.
-func ArchiveAt(closed time.Time) time.Time { return closed.Add(archiveAfter) }
+// ArchiveAfter is how long after its end a case is sealed, where the house says nothing else.
+const ArchiveAfter = 15 * 24 * time.Hour
 
 // publicSources are those whose reports are verified before they are filed.
 var publicSources = []string{"resident", "hotline", "hotline12345", "camera", "wechat", "qq", "walk_in", "alarm"}

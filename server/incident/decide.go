@@ -193,8 +193,8 @@ func (a *act) end(do Action) error {
 		if a.with.Feedbacks == 0 && a.inc.CloseReason != "forced" {
 			return conflict("没有处置反馈的事件不能归档")
 		}
-		if a.inc.ClosedAt == nil || a.now.Before(ArchiveAt(*a.inc.ClosedAt)) {
-			return conflict("结案十五日后归档")
+		if a.inc.ClosedAt == nil || a.now.Before(a.inc.ClosedAt.Add(a.with.ArchiveAfter)) {
+			return conflict("结案后未满归档期限，暂不能归档")
 		}
 		a.inc.ArchivedAt = &a.now
 	case Reopen:

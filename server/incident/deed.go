@@ -59,19 +59,20 @@ type Target struct {
 
 // Facts is what a decision needs to know beyond the case itself.
 type Facts struct {
-	Lead        *Assignee  // of the open lead order
-	Assists     []Assignee // of the open assisting orders
-	OpenAssists int        // assisting orders that are neither fed back nor ended
-	Checker     *Assignee  // of the pending verification
-	Handlers    []int64    // accounts that signed or fed back: they do not check themselves
-	Feedbacks   int
-	AfterPhotos int
-	PhotoAfter  bool       // the category demands a photo afterwards
-	CheckShare  float64    // share of self-handled cases that are checked
-	ReturnUntil *time.Time // until when an order may be returned; nil = any time before it is signed
-	MaxDelay    int16      // working days by which a limit may be put off
-	Parent      *Incident  // of a merge: the case merged into
-	Distance    *float64   // metres between where a check was made and the case
+	Lead         *Assignee  // of the open lead order
+	Assists      []Assignee // of the open assisting orders
+	OpenAssists  int        // assisting orders that are neither fed back nor ended
+	Checker      *Assignee  // of the pending verification
+	Handlers     []int64    // accounts that signed or fed back: they do not check themselves
+	Feedbacks    int
+	AfterPhotos  int
+	PhotoAfter   bool          // the category demands a photo afterwards
+	CheckShare   float64       // share of self-handled cases that are checked
+	ReturnUntil  *time.Time    // until when an order may be returned; nil = any time before it is signed
+	MaxDelay     int16         // working days by which a limit may be put off
+	Parent       *Incident     // of a merge: the case merged into
+	Distance     *float64      // metres between where a check was made and the case
+	ArchiveAfter time.Duration // how long after its end the case is sealed
 }
 
 // Done is what the record says of an action: the deed of a journal entry.

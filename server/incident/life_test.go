@@ -55,7 +55,7 @@ func someCase(state State, tier int16) Incident {
 }
 
 func someFacts() Facts {
-	return Facts{Lead: &Assignee{Org: 30, Path: deptPath}, Checker: &Assignee{Org: 17, Path: groundPath, Worker: 99}, Handlers: []int64{7}, Feedbacks: 1, CheckShare: 0.2}
+	return Facts{Lead: &Assignee{Org: 30, Path: deptPath}, Checker: &Assignee{Org: 17, Path: groundPath, Worker: 99}, Handlers: []int64{7}, Feedbacks: 1, CheckShare: 0.2, ArchiveAfter: ArchiveAfter}
 }
 
 // wholeDeed carries whatever any action may need.

@@ -26,18 +26,20 @@ export class House {
   readonly url: string
   readonly #data: string
   readonly #port: number
+  readonly #args: readonly string[]
   #process: ChildProcess | null = null
   #said = ''
 
-  private constructor(port: number) {
+  private constructor(port: number, args: readonly string[]) {
     this.#port = port
+    this.#args = args
     this.url = `http://127.0.0.1:${port}`
     this.#data = mkdtempSync(join(tmpdir(), 'gridward-e2e-'))
   }
 
-  static async open(): Promise<House> {
+  static async open(args: readonly string[] = []): Promise<House> {
     if (!existsSync(binary)) throw new Error(`${binary} is missing: run make build first`)
-    const house = new House(await freePort())
+    const house = new House(await freePort(), args)
     await house.start()
     return house
   }
@@ -45,7 +47,11 @@ export class House {
   async start(): Promise<void> {
     const child = spawn(
       binary,
-      ['demo', '-addr', `127.0.0.1:${this.#port}`, '-data', this.#data, '-workers', '0', '-incidents', '0'],
+      [
+        'demo',
+        ...['-addr', `127.0.0.1:${this.#port}`, '-data', this.#data, '-workers', '0', '-incidents', '0'],
+        ...this.#args,
+      ],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
         env: { ...process.env, DATABASE_URL: '', NATS_URL: '' },
@@ -184,10 +190,11 @@ export class Walker {
   }
 }
 
-export const test = base.extend<object, { house: House }>({
+export const test = base.extend<object, { house: House; settings: string[] }>({
+  settings: [[], { option: true, scope: 'worker' }],
   house: [
-    async ({ browserName: _ }, use) => {
-      const house = await House.open()
+    async ({ settings }, use) => {
+      const house = await House.open(settings)
       await use(house)
       await house.close()
     },

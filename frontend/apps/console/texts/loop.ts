@@ -116,7 +116,8 @@ export const loop = {
   'case.act': ['办理', 'Actions'],
   'case.more': ['更多', 'More'],
   'case.nearest': ['附近人员', 'Nearby'],
-  'case.missing': ['没有这件案件，或不在您的范围内', 'No such case in your area'],
+  'case.missing': ['没有这件案件，或已不在您的范围内', 'No such case, or no longer yours'],
+  'case.stale': ['无法刷新，以下是 {at} 的情况', 'Cannot refresh; this is how it stood at {at}'],
 
   'conflict.title': ['案件刚刚有变化', 'The case has just changed'],
   'conflict.reload': ['更新案件（保留已填内容）', 'Read it again (keeps what you typed)'],
