@@ -152,7 +152,7 @@ END $$`
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %s TO ` + AppRole + `', ours);
   END LOOP;
   GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO ` + AppRole + `;
-  REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit, access_record, video_view, ranking, watch_entry, whistle_checkin FROM ` + AppRole + `;
+  REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit, access_record, video_view, ranking, watch_entry, whistle_checkin, info_record FROM ` + AppRole + `;
   REVOKE UPDATE, DELETE, TRUNCATE ON clock_move, holiday_import, patrol_verdict FROM ` + AppRole + `;
   REVOKE UPDATE, DELETE, TRUNCATE ON assess_inspection, assess_mark, assess_sheet, assess_appeal, assess_adjustment, assess_decision, assess_step FROM ` + AppRole + `;
 END $$`
