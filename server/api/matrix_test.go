@@ -93,6 +93,7 @@ var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).statisticProbes,
 	(*world).watchProbes,
 	(*world).deadlineProbes,
+	(*world).assessProbes,
 }
 
 // may is the table of who may do what, written down a second time on purpose:

@@ -55,6 +55,10 @@ func formTime(t time.Time) string {
 	return t.In(incident.BusinessZone()).Format("2006年1月2日 15:04")
 }
 
+func formDay(t time.Time) string {
+	return t.In(incident.BusinessZone()).Format("2006年1月2日")
+}
+
 func maybeTime(t *time.Time) string {
 	if t == nil || t.IsZero() {
 		return "—"

@@ -55,6 +55,30 @@ func Of(r *big.Rat) Fraction {
 // Whole makes a fraction of a whole number.
 func Whole(n int64) Fraction { return Of(big.NewRat(n, 1)) }
 
+// Hundredths makes a fraction of a number in hundredths.
+func Hundredths(n int64) Fraction { return Of(big.NewRat(n, 100)) }
+
+// Minus is f less g; none counts as nought.
+func (f Fraction) Minus(g Fraction) Fraction {
+	r := new(big.Rat)
+	if x := f.Rat(); x != nil {
+		r.Add(r, x)
+	}
+	if x := g.Rat(); x != nil {
+		r.Sub(r, x)
+	}
+	return Of(r)
+}
+
+// Times is f times a whole number; none stays none.
+func (f Fraction) Times(n int64) Fraction {
+	r := f.Rat()
+	if r == nil {
+		return ""
+	}
+	return Of(r.Mul(r, big.NewRat(n, 1)))
+}
+
 // Rat is the number, nil for none.
 func (f Fraction) Rat() *big.Rat {
 	if f == "" {

@@ -281,6 +281,15 @@ type AssessScore struct {
 	Deltas  []string        `json:"-"`
 }
 
+// Now is the score with what was adjusted since it was published.
+func (s AssessScore) Now() assess.Fraction {
+	deltas := make([]assess.Fraction, len(s.Deltas))
+	for i, d := range s.Deltas {
+		deltas[i] = assess.Fraction(d)
+	}
+	return assess.Adjusted(s.Final, deltas)
+}
+
 const assessScores = `
 SELECT s.level, s.subject, s.name, s.org_id, s.org_path, o.name, s.counted, s.final, s.rank, s.of, s.result,
   ARRAY(SELECT a.delta FROM assess_adjustment a WHERE a.period_id = s.period_id AND a.level = s.level AND a.subject = s.subject ORDER BY a.at, a.id)

@@ -283,7 +283,7 @@ type AssessThing struct {
 
 const sqlAssessThings = `
 SELECT e.ref, e.at, e.n::bigint, e.d::bigint,
-  COALESCE(i.case_no || ' ' || i.title, h.no || ' ' || h.reason, ''), COALESCE(i.state, h.state, ''), COALESCE(i.id::text, '')
+  COALESCE(i.case_no || ' ' || CASE WHEN i.sensitivity = 'high' THEN '（涉敏案件）' WHEN i.kind = 'sos' THEN '一键求助' ELSE i.title END, h.no || CASE WHEN h.sensitivity = 'high' THEN '' ELSE ' ' || h.reason END, ''), COALESCE(i.state, h.state, ''), COALESCE(i.id::text, '')
 FROM assess_evidence e
 LEFT JOIN dispatch_order o ON $5 = 'order' AND o.id::text = e.ref
 LEFT JOIN incident i ON i.id = CASE $5 WHEN 'case' THEN e.ref::uuid WHEN 'order' THEN o.incident_id END
