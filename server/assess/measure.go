@@ -70,8 +70,8 @@ func closedOf(code, name string, level Level, of Subject, tier int16) []Measure 
 
 // measures is the dictionary. What a house does not record is missing, and left out.
 var measures = append(append(append([]Measure{
-	{Code: "info_complete", Name: "信息完整率", Levels: []Level{Grid}, Unit: Items, Better: 1, Explain: "网格应采集的信息项中已采集的"},
-	{Code: "info_timely", Name: "信息及时更新率", Levels: []Level{Grid}, Unit: Items, Better: 1, Explain: "已采集的信息项中在更新周期内更新过的"},
+	{Code: "info_complete", Name: "信息完整率", Levels: []Level{Grid}, Unit: Items, Better: 1, Explain: "网格应清底数的信息项（三必清）中已采集的；从未采集信息的街道不计"},
+	{Code: "info_timely", Name: "信息及时更新率", Levels: []Level{Grid}, Unit: Items, Better: 1, Explain: "已采集的信息项中在规定周期内更新过的"},
 	{Code: "quota", Name: "走访定额达成率", Levels: []Level{Grid}, Unit: Weeks, Better: 1, Explain: "期内各周合格半天数（每周不超过定额）÷ 应完成半天数；免考周不计"},
 	{Code: "object_coverage", Name: "重点对象走访率", Levels: []Level{Grid}, Unit: Objects, Better: 1, Explain: "期内到期应走访的重点对象中已走访的"},
 	{Code: "visit_validity", Name: "走访真实性", Levels: []Level{Grid}, Unit: Visits, Better: -1, Explain: "期内走访中经人工认定不实（已驳回）的；得分为 1－占比。仅有存疑提示、尚未由人认定的，不影响得分"},

@@ -165,7 +165,27 @@ WHERE w.region_id = $12 AND w.grid_id = ANY ($4) AND w.week::timestamp AT TIME Z
 	weekHead = `
 SELECT w.grid_id AS subject, to_char(w.week, 'YYYY-MM-DD') AS ref, w.week::timestamp AT TIME ZONE 'Asia/Shanghai' AS at, `
 	quotaThings  = weekHead + `LEAST(w.qualified, w.required)::integer AS n, w.required::integer AS d` + weekThings + ` AND w.required > 0`
+	unused       = ` AND ($5::integer + $6::integer + $7::integer + $8::integer + $11::integer IS NOT NULL) AND $9::text IS NOT NULL AND $10::smallint[] IS NOT NULL`
 	objectThings = weekHead + `w.object_n AS n, w.object_d AS d` + weekThings + ` AND w.object_d > 0`
+
+	// A visit counts as untrue when somebody has said so, never because a rule found it doubtful.
+	visitThings = `
+SELECT v.grid_id AS subject, v.id::text AS ref, v.arrived_at AS at, (v.verified = 'rejected')::integer AS n, 1 AS d
+FROM visit v WHERE v.region_id = $12 AND v.grid_id = ANY ($4) AND v.arrived_at >= $1 AND v.arrived_at < $2 AND $3::timestamptz IS NOT NULL` + unused
+
+	// What plans want to be known of every grid (三必清), where the region keeps such information at all.
+	infoWanted = `
+FROM (SELECT u.subject, i.code, max(visit_cycle(p.cycle_n, p.cycle_unit)) AS cycle
+  FROM unnest($4::bigint[]) AS u (subject) JOIN grid g ON g.id = u.subject JOIN org o ON o.id = g.org_id
+  JOIN visit_plan p ON p.aim = 'clear' AND p.valid_from::timestamp AT TIME ZONE 'Asia/Shanghai' < $2 AND (p.valid_to IS NULL OR p.valid_to::timestamp AT TIME ZONE 'Asia/Shanghai' >= $1)
+    AND (p.org_id IS NULL OR o.path LIKE (SELECT path FROM org WHERE id = p.org_id) || '%')
+  CROSS JOIN LATERAL unnest(p.items) AS i (code) GROUP BY 1, 2) w
+CROSS JOIN LATERAL (SELECT max(r.at) AS at FROM info_record r WHERE r.grid_id = w.subject AND r.item_code = w.code AND r.at < LEAST($2, $3)) k
+WHERE EXISTS (SELECT FROM info_record r WHERE r.region_id = $12 AND r.at < $2)` + unused
+	completeThings = `
+SELECT w.subject, w.code AS ref, COALESCE(k.at, $1) AS at, (k.at IS NOT NULL)::integer AS n, 1 AS d` + infoWanted
+	timelyThings = `
+SELECT w.subject, w.code AS ref, k.at, (k.at >= LEAST($2, $3) - w.cycle)::integer AS n, 1 AS d` + infoWanted + ` AND k.at IS NOT NULL`
 )
 
 const (
@@ -175,23 +195,29 @@ const (
 	thingsKeep  = `INSERT INTO assess_evidence (period_id, level, subject, item, ref, at, n, d) SELECT $13, $14, t.subject, $15, t.ref, t.at, t.n, t.d FROM (`
 	thingsKeep2 = `) t`
 
-	sqlSumDue     = thingsSum + dueThings + thingsSum2
-	sqlSumClosed  = thingsSum + closedThings + thingsSum2
-	sqlSumSigned  = thingsSum + signThings + thingsSum2
-	sqlSumReturns = thingsSum + returnThings + thingsSum2
-	sqlSumRatings = thingsSum + ratingThings + thingsSum2
-	sqlSumOnsite  = thingsSum + onsiteThings + thingsSum2
-	sqlSumQuota   = thingsSum + quotaThings + thingsSum2
-	sqlSumObjects = thingsSum + objectThings + thingsSum2
+	sqlSumDue      = thingsSum + dueThings + thingsSum2
+	sqlSumClosed   = thingsSum + closedThings + thingsSum2
+	sqlSumSigned   = thingsSum + signThings + thingsSum2
+	sqlSumReturns  = thingsSum + returnThings + thingsSum2
+	sqlSumRatings  = thingsSum + ratingThings + thingsSum2
+	sqlSumOnsite   = thingsSum + onsiteThings + thingsSum2
+	sqlSumQuota    = thingsSum + quotaThings + thingsSum2
+	sqlSumObjects  = thingsSum + objectThings + thingsSum2
+	sqlSumTimely   = thingsSum + timelyThings + thingsSum2
+	sqlSumComplete = thingsSum + completeThings + thingsSum2
+	sqlSumVisits   = thingsSum + visitThings + thingsSum2
 
-	sqlKeepDue     = thingsKeep + dueThings + thingsKeep2
-	sqlKeepClosed  = thingsKeep + closedThings + thingsKeep2
-	sqlKeepSigned  = thingsKeep + signThings + thingsKeep2
-	sqlKeepReturns = thingsKeep + returnThings + thingsKeep2
-	sqlKeepRatings = thingsKeep + ratingThings + thingsKeep2
-	sqlKeepOnsite  = thingsKeep + onsiteThings + thingsKeep2
-	sqlKeepQuota   = thingsKeep + quotaThings + thingsKeep2
-	sqlKeepObjects = thingsKeep + objectThings + thingsKeep2
+	sqlKeepDue      = thingsKeep + dueThings + thingsKeep2
+	sqlKeepClosed   = thingsKeep + closedThings + thingsKeep2
+	sqlKeepSigned   = thingsKeep + signThings + thingsKeep2
+	sqlKeepReturns  = thingsKeep + returnThings + thingsKeep2
+	sqlKeepRatings  = thingsKeep + ratingThings + thingsKeep2
+	sqlKeepOnsite   = thingsKeep + onsiteThings + thingsKeep2
+	sqlKeepQuota    = thingsKeep + quotaThings + thingsKeep2
+	sqlKeepObjects  = thingsKeep + objectThings + thingsKeep2
+	sqlKeepTimely   = thingsKeep + timelyThings + thingsKeep2
+	sqlKeepComplete = thingsKeep + completeThings + thingsKeep2
+	sqlKeepVisits   = thingsKeep + visitThings + thingsKeep2
 )
 
 // things are the two queries of a measure: what it comes to, and what is kept of it.
@@ -208,6 +234,7 @@ func thingsOf(m assess.Measure) (things, bool) {
 	t, ok := map[string]things{
 		"sign_rate": {sqlSumSigned, sqlKeepSigned}, "wrong_return": {sqlSumReturns, sqlKeepReturns}, "grid_rating": {sqlSumRatings, sqlKeepRatings},
 		"onsite_days": {sqlSumOnsite, sqlKeepOnsite}, "quota": {sqlSumQuota, sqlKeepQuota}, "object_coverage": {sqlSumObjects, sqlKeepObjects},
+		"visit_validity": {sqlSumVisits, sqlKeepVisits}, "info_complete": {sqlSumComplete, sqlKeepComplete}, "info_timely": {sqlSumTimely, sqlKeepTimely},
 	}[m.Code]
 	return t, ok
 }
@@ -283,11 +310,13 @@ type AssessThing struct {
 
 const sqlAssessThings = `
 SELECT e.ref, e.at, e.n::bigint, e.d::bigint,
-  COALESCE(i.case_no || ' ' || CASE WHEN i.sensitivity = 'high' THEN '（涉敏案件）' WHEN i.kind = 'sos' THEN '一键求助' ELSE i.title END, h.no || CASE WHEN h.sensitivity = 'high' THEN '' ELSE ' ' || h.reason END, ''), COALESCE(i.state, h.state, ''), COALESCE(i.id::text, '')
+  COALESCE(i.case_no || ' ' || CASE WHEN i.sensitivity = 'high' THEN '（涉敏案件）' WHEN i.kind = 'sos' THEN '一键求助' ELSE i.title END, h.no || CASE WHEN h.sensitivity = 'high' THEN '' ELSE ' ' || h.reason END, k.name, f.name, ''), COALESCE(i.state, h.state, v.verified, ''), COALESCE(i.id::text, '')
 FROM assess_evidence e
 LEFT JOIN dispatch_order o ON $5 = 'order' AND o.id::text = e.ref
 LEFT JOIN incident i ON i.id = CASE $5 WHEN 'case' THEN e.ref::uuid WHEN 'order' THEN o.incident_id END
 LEFT JOIN whistle h ON $5 = 'whistle' AND h.id::text = e.ref
+LEFT JOIN visit v ON v.id = CASE $5 WHEN 'visit' THEN e.ref::uuid END LEFT JOIN visit_kind k ON k.code = v.target_kind
+LEFT JOIN info_item f ON $5 = 'info' AND f.code = e.ref
 WHERE e.period_id = $1 AND e.level = $2 AND e.subject = $3 AND e.item = $4 AND CASE $6 WHEN 'n' THEN e.n > 0 WHEN 'rest' THEN e.n < e.d ELSE true END
   AND ($7::timestamptz IS NULL OR (e.at, e.ref) < ($7, $8))
 ORDER BY e.at DESC, e.ref DESC LIMIT $9`

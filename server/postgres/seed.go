@@ -39,6 +39,11 @@ func SeedStreet(ctx context.Context, db *DB, street *fixtures.Demo) error {
 		if _, err := PutWorkers(ctx, tx, workers); err != nil {
 			return err
 		}
+		for _, sql := range []string{sqlDemoGridsSince, sqlDemoPeopleSince} {
+			if _, err := tx.Exec(ctx, sql, fixtures.StreetCode); err != nil {
+				return fmt.Errorf("date the demo street: %w", err)
+			}
+		}
 		if err := seedMap(ctx, tx); err != nil {
 			return err
 		}
@@ -52,6 +57,17 @@ func SeedStreet(ctx context.Context, db *DB, street *fixtures.Demo) error {
 	}
 	return nil
 }
+
+// The demo street has been there since the year began, so that its past can be looked at.
+const (
+	sqlDemoGridsSince = `
+UPDATE grid_version v SET valid_from = date_trunc('year', v.valid_from) FROM grid g JOIN org o ON o.id = g.region_id
+WHERE g.id = v.grid_id AND o.code = $1 AND o.valid_to IS NULL AND v.version = 1 AND v.valid_from > date_trunc('year', v.valid_from)`
+	sqlDemoPeopleSince = `
+UPDATE grid_assignment a SET valid_from = date_trunc('year', a.valid_from)::date FROM grid g JOIN org o ON o.id = g.region_id
+WHERE g.id = a.grid_id AND o.code = $1 AND o.valid_to IS NULL AND a.valid_from > date_trunc('year', a.valid_from)::date
+  AND NOT EXISTS (SELECT FROM grid_assignment b WHERE b.grid_id = a.grid_id AND b.worker_id = a.worker_id AND b.role = a.role AND b.valid_from < a.valid_from)`
+)
 
 // demoMap names the demo street's base map among the sources.
 const demoMap = "demo street"
