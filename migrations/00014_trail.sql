@@ -11,6 +11,7 @@ CREATE TABLE trail_day (
   worker_id   bigint NOT NULL,
   until       timestamptz,
   archived_at timestamptz,
+  late_at     timestamptz,                  -- of a dirty day: the earliest fix that came after it was archived
   day         date NOT NULL,
   fixes       integer NOT NULL DEFAULT 0,
   bytes       integer NOT NULL DEFAULT 0,   -- of its chunks' bodies and lines
@@ -18,7 +19,7 @@ CREATE TABLE trail_day (
   dirty       boolean NOT NULL DEFAULT true,
   stays       integer[] NOT NULL DEFAULT '{}',  -- {arrived, left, longitude, latitude in millionths of a degree, radius in dm, certainty in %}, …
   gaps        integer[] NOT NULL DEFAULT '{}',  -- {from, to}, …
-  outliers    integer[] NOT NULL DEFAULT '{}',  -- {at, reason as in geo/trail}, …
+  outliers    integer[] NOT NULL DEFAULT '{}',  -- {from, to, reason as in geo/trail}, …
   PRIMARY KEY (region_id, day, worker_id)
 );
 CREATE INDEX trail_day_dirty ON trail_day (day) WHERE dirty;
@@ -198,7 +199,8 @@ LANGUAGE sql STABLE AS $$
   CROSS JOIN LATERAL trail_fixes(c.body) x WHERE x.at >= since AND x.at < until
   UNION ALL
   SELECT date_trunc('milliseconds', f.at), round(ST_X(f.geom)::numeric, 6)::double precision, round(ST_Y(f.geom)::numeric, 6)::double precision,
-    f.accuracy, f.speed, f.course, f.flags, f.source
+    (round((f.accuracy::double precision * 10)::numeric) / 10)::real, (round((f.speed::double precision * 20)::numeric) / 20)::real,
+    ((round((f.course::double precision / 2)::numeric) % 180) * 2)::real, f.flags, f.source
   FROM trail_days(region, worker, since, until) d
   CROSS JOIN LATERAL (
     SELECT r.at, r.geom, r.accuracy, r.speed, r.course, r.flags, r.source, r.device_id FROM fix r

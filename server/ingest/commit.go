@@ -52,6 +52,13 @@ type committer struct {
 	seen             map[int64]int // device → index in wake.Seen: one statement may not touch a row twice
 	offDuty          map[postgres.OffDuty]int64
 	placed           []fleet.Fix
+	late             map[workerDay]time.Time // days that may be archived already → the earliest new fix
+}
+
+// workerDay is a worker's day of the business zone.
+type workerDay struct {
+	region, worker int64
+	day            int64
 }
 
 // commit stores the jobs and answers each of them.
@@ -149,6 +156,9 @@ func (c *committer) transact(ctx context.Context, tx pgx.Tx, jobs []*job) error 
 			return err
 		}
 	}
+	if err := c.tellArchive(ctx, tx); err != nil {
+		return err
+	}
 	c.endings()
 	for _, m := range c.moved {
 		c.leave(m)
@@ -186,6 +196,7 @@ func (c *committer) reset() {
 	clear(c.moved)
 	clear(c.seen)
 	clear(c.offDuty)
+	clear(c.late)
 	c.reopen = nil
 	w := &c.wake
 	w.Last, w.Changed, w.Entered, w.Seen, w.OffDuty = w.Last[:0], w.Changed[:0], w.Entered[:0], w.Seen[:0], w.OffDuty[:0]

@@ -32,6 +32,9 @@ func (c *committer) settle(ctx context.Context, tx pgx.Tx, j *job, isNew func(*f
 		if f.Flags&fleet.Late != 0 {
 			j.receipt.Late++
 		}
+		if f.At.Before(j.at.Add(-postgres.LateAfter)) {
+			c.came(f)
+		}
 		if f.At.After(seen.FixAt) && f.Flags&fleet.FutureClock == 0 {
 			seen.FixAt = f.At
 		}
@@ -138,4 +141,21 @@ func (c *committer) after() {
 	if len(c.turns) > 0 && c.in.d.Turned != nil {
 		c.in.d.Turned(c.turns)
 	}
+}
+
+// came notes a new fix of an hour that the archive may have already.
+func (c *committer) came(f *fleet.Fix) {
+	day := workerDay{f.Region, f.Worker, postgres.BusinessDay(f.At).Unix()}
+	if at, ok := c.late[day]; !ok || f.At.Before(at) {
+		c.late[day] = f.At
+	}
+}
+
+// tellArchive tells it in the transaction that stores the fixes.
+func (c *committer) tellArchive(ctx context.Context, tx pgx.Tx) error {
+	late := make([]postgres.WorkerDay, 0, len(c.late))
+	for day, at := range c.late {
+		late = append(late, postgres.WorkerDay{Region: day.region, Worker: day.worker, Day: at})
+	}
+	return postgres.MarkTrails(ctx, tx, late)
 }

@@ -70,6 +70,7 @@ func New(d Deps) (*Keeper, error) {
 		}, &river.PeriodicJobOpts{RunOnStart: true}))
 	}
 	periodic = append(periodic, watchJobs(workers, d)...)
+	periodic = append(periodic, trailJobs(workers, d)...)
 	client, err := river.NewClient(riverpgxv5.New(d.DB.Pool), &river.Config{
 		Queues:       map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 4}},
 		Workers:      workers,
