@@ -101,7 +101,7 @@ DECLARE
   cell bigint[];
 BEGIN
   IF size < 2 OR get_byte(chunk, 0) <> 1 OR trail_crc(chunk, size) <>
-     get_byte(chunk, size) | get_byte(chunk, size + 1)::bigint << 8 | get_byte(chunk, size + 2)::bigint << 16 | get_byte(chunk, size + 3)::bigint << 24 THEN
+     get_byte(chunk, size) + get_byte(chunk, size + 1) * 256::bigint + get_byte(chunk, size + 2) * 65536::bigint + get_byte(chunk, size + 3) * 16777216::bigint THEN
     RAISE EXCEPTION 'not a chunk of fixes, or a damaged one' USING ERRCODE = 'data_corrupted';
   END IF;
   SELECT r.pos, r.v INTO pos, u FROM trail_varint(chunk, 1) r;
