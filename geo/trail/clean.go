@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"github.com/paulmach/orb"
 )
 
 // Clean judges all fixes of one worker and says what they amount to. Neither
@@ -11,7 +13,8 @@ import (
 func Clean(fixes []Fix, o Options) Trail {
 	sorted := slices.Clone(fixes)
 	slices.SortFunc(sorted, compare)
-	var t Trail
+	o = within(sorted, o)
+	t := Trail{Fixes: make([]Judged, 0, len(fixes))}
 	c := NewCleaner(o, Sink{
 		Fix:  func(j Judged) { t.Fixes = append(t.Fixes, j) },
 		Gap:  func(g Gap) { t.Gaps = append(t.Gaps, g) },
@@ -22,6 +25,52 @@ func Clean(fixes []Fix, o Options) Trail {
 	}
 	t.LengthM = c.Finish()
 	return t
+}
+
+// within narrows the times that can be, when the caller did not say: what lies
+// hours away from where nearly all fixes are has a wrong clock. Fixes that were
+// put to another day one by one are thin there; a short second walk in the
+// evening is not.
+func within(sorted []Fix, o Options) Options {
+	const silence, far, thin = 4 * 3600_000, 18 * 3600_000, 10
+	type crowd struct{ from, to, n int64 }
+	var all []crowd
+	main := -1
+	for i := range sorted {
+		ms := sorted[i].Ms
+		if ms < earliest || ms >= latest {
+			continue
+		}
+		if k := len(all) - 1; k >= 0 && ms-all[k].to <= silence {
+			all[k].to, all[k].n = ms, all[k].n+1
+		} else {
+			all = append(all, crowd{ms, ms, 1})
+		}
+		if k := len(all) - 1; main < 0 || all[k].n > all[main].n {
+			main = k
+		}
+	}
+	if main < 0 || all[main].n < manyFixes {
+		return o
+	}
+	m := all[main]
+	rare := func(k int) bool {
+		c := all[k]
+		away := max(c.from-m.to, m.from-c.to)
+		each := func(c crowd) int64 { return (c.to - c.from) / max(1, c.n-1) }
+		return c.n*thin < m.n && (away > far || c.n <= fewFixes || each(c) > thin*each(m))
+	}
+	a, b := main, main
+	for k := range all {
+		if k != main && !rare(k) {
+			a, b = min(a, k), max(b, k)
+		}
+	}
+	o.From = max(o.From, all[a].from)
+	if to := all[b].to + 1; o.To == 0 || to < o.To {
+		o.To = to
+	}
+	return o
 }
 
 // compare orders fixes by time, and those of one instant by all that they say,
@@ -38,8 +87,10 @@ func compare(a, b Fix) int {
 		}
 		return cmp.Compare(x, y)
 	}
-	return cmp.Or(
-		cmp.Compare(a.Ms, b.Ms), figure(a.Accuracy, b.Accuracy),
+	if a.Ms != b.Ms {
+		return cmp.Compare(a.Ms, b.Ms)
+	}
+	return cmp.Or(figure(a.Accuracy, b.Accuracy),
 		cmp.Compare(a.Point[0], b.Point[0]), cmp.Compare(a.Point[1], b.Point[1]),
 		figure(a.Speed, b.Speed), figure(a.Course, b.Course),
 		cmp.Compare(a.Flags, b.Flags), cmp.Compare(a.Source, b.Source))
@@ -53,34 +104,77 @@ type Sink struct {
 }
 
 // Cleaner judges fixes as they come, with bounded memory: it holds those of the
-// reorder window and the few that the judgement of a fix may still depend on.
+// reorder window and those that a judgement may still depend on. They pass
+// through rooms, each of which decides one thing:
+//
+//	order   waits for what was overtaken, sees repeats and what a fix shows by itself
+//	lonely  a few fixes far from all others in time have a wrong clock
+//	frozen  a receiver that repeats itself
+//	path    what cannot lie on one path with the others
+//	walked  gaps, stays and the length of what is left
 type Cleaner struct {
 	o      Options
 	sink   Sink
 	early  []Fix // waiting for what they may have overtaken, by time
 	newest int64 // of all that came
 	done   int64 // what is older than this comes too late
-	last   Judged
-	seen   bool
-	length float64
+	origin orb.Point
+	placed bool // origin is known
+	kx     float64
+
+	line   []*item // all that came and are not yet told, by time
+	before *item   // the last that entered a room behind order
+	lonely lonely
+	frozen frozen
+	path   path
+	walked walked
 }
+
+// item is a fix on its way.
+type item struct {
+	Judged
+	x, y float64 // metres from the Cleaner's origin
+	done bool    // judged
+
+	score float64 // of the best path that ends here
+	price float64 // of leaving it out
+	drops float64 // of leaving out all up to this one
+	from  int32   // how many candidates back the path's step before is; 0 = it begins here
+	kept  bool
+	noise float64 // metres, of the fixes around
+	pace  float64 // m/s, of the time before
+	usual float64 // m/s, of the fixes around
+	burst bool    // the fixes around jump about
+	off   float64 // metres from where the neighbours say that it should be
+}
+
+func (a *item) to(b *item) float64 { return math.Hypot(b.x-a.x, b.y-a.y) }
+
+func seconds(a, b *item) float64 { return float64(b.Ms-a.Ms) / 1000 }
 
 // NewCleaner makes a Cleaner; a function of sink that is nil is not told.
 func NewCleaner(o Options, sink Sink) *Cleaner {
-	return &Cleaner{o: o.filled(), sink: sink, newest: math.MinInt64, done: math.MinInt64}
+	c := &Cleaner{o: o.filled(), sink: sink, newest: math.MinInt64, done: math.MinInt64}
+	c.walked.c = c
+	return c
 }
 
 // Add takes the next fix of the worker. It reports false when the fix came too
 // late: older than the newest by more than Options.ReorderMs. It is then left
-// out, and the day is to be done again by Clean.
+// out, and the day is to be done again by Clean. A fix from the far future would
+// make all others late: a wrong clock does not move the window.
 func (c *Cleaner) Add(f Fix) bool {
 	if f.Ms < c.done {
 		return false
 	}
 	at, _ := slices.BinarySearchFunc(c.early, f, compare)
 	c.early = slices.Insert(c.early, at, f)
-	c.newest = max(c.newest, f.Ms)
-	c.done = c.newest - c.o.ReorderMs
+	if c.alone(&f) != BadClock {
+		c.newest = max(c.newest, f.Ms)
+	}
+	if c.newest > math.MinInt64+c.o.ReorderMs {
+		c.done = c.newest - c.o.ReorderMs
+	}
 	n := 0
 	for n < len(c.early) && c.early[n].Ms < c.done {
 		c.take(c.early[n])
@@ -90,46 +184,74 @@ func (c *Cleaner) Add(f Fix) bool {
 	return true
 }
 
-// Finish says what remained, and returns the length of the trail. The Cleaner
-// is then done.
+// Finish says what remained, and returns the length of the trail: the way of
+// the good fixes without the noise; gaps count with their straight lines, which
+// Gap.M tells. The Cleaner is then done.
 func (c *Cleaner) Finish() (metres float64) {
 	for _, f := range c.early {
 		c.take(f)
 	}
 	c.early = nil
-	return c.length
+	c.lonely.end(c)
+	c.frozen.end(c)
+	c.path.end(c)
+	c.tell()
+	return c.walked.end()
 }
 
 // take is given the fixes in their order.
 func (c *Cleaner) take(f Fix) {
-	j := Judged{Fix: f, Why: c.alone(&f)}
-	if j.Why == Good && c.seen {
-		switch d := Metres(c.last.Point, f.Point); {
-		case f.Ms == c.last.Ms:
-			j.Why = Duplicate
-		case d/float64(f.Ms-c.last.Ms)*1000 > c.o.MaxSpeed:
-			j.Why = Teleport
-		default:
-			c.length += d
-			if f.Ms-c.last.Ms > c.o.GapMs && c.sink.Gap != nil {
-				c.sink.Gap(Gap{c.last.Ms, f.Ms, c.last.Point, f.Point, d})
-			}
+	it := &item{Judged: Judged{Fix: f, Why: c.alone(&f)}}
+	c.line = append(c.line, it)
+	if it.Why == Good {
+		if b := c.before; b != nil && b.Ms == f.Ms && near(b.Point, f.Point) {
+			it.Why = Duplicate
 		}
 	}
-	if j.Why == Good {
-		c.last, c.seen = j, true
+	if it.Why != Good {
+		it.done = true
+		c.tell()
+		return
 	}
-	if c.sink.Fix != nil {
-		c.sink.Fix(j)
+	c.before = it
+	if !c.placed {
+		c.origin, c.placed = f.Point, true
+		c.kx = math.Max(0.01, math.Cos(f.Point[1]*math.Pi/180)) * metresPerDegree
 	}
+	it.x, it.y = (f.Point[0]-c.origin[0])*c.kx, (f.Point[1]-c.origin[1])*metresPerDegree
+	c.lonely.take(c, it)
+	c.tell()
 }
+
+// near reports whether two places are the same to a millionth of a degree.
+func near(a, b orb.Point) bool {
+	return math.Abs(a[0]-b[0]) < 1e-6 && math.Abs(a[1]-b[1]) < 1e-6
+}
+
+// tell hands on what is judged, in order.
+func (c *Cleaner) tell() {
+	n := 0
+	for n < len(c.line) && c.line[n].done {
+		if it := c.line[n]; it.Why == Good || it.Why == Frozen {
+			c.walked.take(it)
+		}
+		if c.sink.Fix != nil {
+			c.sink.Fix(c.line[n].Judged)
+		}
+		n++
+	}
+	c.line = slices.Delete(c.line, 0, n)
+}
+
+// No device of ours has been anywhere before 2000 or after 2100.
+const earliest, latest = 946_684_800_000, 4_102_444_800_000
 
 // alone judges what a fix shows by itself.
 func (c *Cleaner) alone(f *Fix) Reason {
 	switch o := &c.o; {
 	case math.Abs(f.Point[0]) < 0.01 && math.Abs(f.Point[1]) < 0.01, !(math.Abs(f.Point[0]) <= 180 && math.Abs(f.Point[1]) <= 90):
 		return NullIsland
-	case o.From != 0 && f.Ms < o.From, o.To != 0 && f.Ms >= o.To, f.Flags&o.ClockFlags != 0:
+	case f.Ms < earliest, f.Ms >= latest, o.From != 0 && f.Ms < o.From, o.To != 0 && f.Ms >= o.To, f.Flags&o.ClockFlags != 0:
 		return BadClock
 	case f.Flags&o.Reject != 0:
 		return Flagged
