@@ -43,7 +43,7 @@ CREATE TABLE patrol_day (
   visits       integer NOT NULL,
   found        integer NOT NULL,
   grid_ids     bigint[] NOT NULL,               -- assigned on the day
-  cells        bigint[] NOT NULL DEFAULT '{}',  -- H3 cells of walkable ground near the accepted track
+  shares       jsonb NOT NULL,                  -- patrol.GridShare, one for each of these
   measure      jsonb NOT NULL,                  -- patrol.DayMeasure with every interval
   rule_version text NOT NULL,
   digest       bytea NOT NULL,                  -- of what it was computed from
@@ -53,6 +53,18 @@ CREATE TABLE patrol_day (
   PRIMARY KEY (region_id, worker_id, day)
 );
 CREATE INDEX patrol_day_day ON patrol_day (region_id, day);
+
+-- Where somebody's accepted track led on a day: the H3 cells (resolution 11, about 50 m) of a grid's
+-- walkable ground near it. As personal as a track and kept as long; what a week came to stays.
+CREATE TABLE patrol_walk (
+  region_id bigint NOT NULL,
+  grid_id   bigint NOT NULL REFERENCES grid,
+  day       date NOT NULL,
+  worker_id bigint NOT NULL REFERENCES worker,
+  cells     bigint[] NOT NULL,
+  PRIMARY KEY (region_id, grid_id, day, worker_id)
+);
+CREATE INDEX patrol_walk_worker ON patrol_walk (region_id, worker_id, day);
 
 -- Every verdict there has been, so that yesterday's can still be explained.
 CREATE TABLE patrol_verdict (

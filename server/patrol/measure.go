@@ -1,0 +1,419 @@
+package patrol
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/paulmach/orb"
+
+	"github.com/gridward/gridward/geo/fence"
+	"github.com/gridward/gridward/geo/trail"
+	"github.com/gridward/gridward/server/fleet"
+	"github.com/gridward/gridward/server/workday"
+)
+
+// Duty is a stretch during which the worker was on duty: a session, or an
+// imported shift.
+type Duty struct {
+	From    int64  `json:"from" doc:"Unix milliseconds; both ends belong to it"`
+	To      int64  `json:"to"`
+	Purpose string `json:"purpose"`
+	Shift   bool   `json:"shift,omitempty" doc:"an imported shift: it holds where no session does"`
+}
+
+// Place is a key object or a checkpoint.
+type Place struct {
+	ID    string
+	Kind  string
+	Grid  int64
+	Point orb.Point
+}
+
+// Input is everything that a worker's day is measured from.
+type Input struct {
+	Day    workday.Day
+	Fixes  []trail.Fix  // of the day, in any order, repeats and all
+	Duties []Duty       // that touch the day
+	Visits []Visit      // of the day
+	Grids  []fence.Area // assigned on the day, as they were drawn then
+	Places []Place      // in these grids
+}
+
+// Walk are the stretches of accepted track on duty that counts, for coverage.
+type Walk [][]orb.Point
+
+// reject are the flags by which ingest has ruled a fix out already.
+const reject = fleet.Implausible | fleet.Mock
+
+// step is an accepted fix with what decides about the time around it.
+type step struct {
+	ms      int64
+	point   orb.Point
+	duty    int // index in Duties
+	h5      bool
+	near    uint64 // grids whose margin holds it, a bit each
+	inside  uint64 // grids that hold it
+	refused string // the commonest reason for which fixes between the step before and this one were refused
+}
+
+// judgement is what the time between two steps is.
+type judgement struct {
+	counted bool
+	why     string
+	grid    int64
+	visit   *Visit
+}
+
+type meter struct {
+	in     Input
+	p      Params
+	out    DayMeasure
+	steps  []step
+	fence  *fence.Fence
+	cuts   []int64 // instants at which time changes its kind, in order
+	split  int64
+	from   int64
+	to     int64
+	night  int64
+	rounds map[int][2]int64 // effective time by duty
+}
+
+// Measure says what a worker's day came to under the policy's parameters.
+func Measure(in Input, p Params) (DayMeasure, Walk) {
+	start := in.Day.Start().UnixMilli()
+	at := func(s string) int64 { ms, _ := clock(s); return start + ms }
+	m := &meter{in: in, p: p, from: at(p.From), split: at(p.Split), to: at(p.To), night: at(p.NightFrom), rounds: map[int][2]int64{}}
+	m.cuts = []int64{m.from, m.split, m.night, m.to}
+	slices.Sort(m.cuts)
+	m.in.Duties, m.in.Visits = slices.Clone(in.Duties), slices.Clone(in.Visits)
+	sortDuties(m.in.Duties)
+	slices.SortFunc(m.in.Visits, func(a, b Visit) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID.String(), b.ID.String())) })
+	m.out.Intervals, m.out.Called, m.out.Places, m.out.Grids = []Interval{}, []Called{}, []PlaceDwell{}, []GridShare{}
+	if f, err := fence.New(in.Grids); err == nil { // shapes come from the database, which holds no other
+		m.fence = f
+		for _, g := range f.Areas() {
+			m.out.Grids = append(m.out.Grids, GridShare{Grid: g.ID})
+		}
+	}
+	m.accept(start, (in.Day + 1).Start().UnixMilli())
+	for i := 1; i < len(m.steps); i++ {
+		m.between(&m.steps[i-1], &m.steps[i])
+	}
+	m.qualify()
+	m.visits()
+	m.places()
+	return m.out, m.walk()
+}
+
+func sortDuties(all []Duty) {
+	slices.SortFunc(all, func(a, b Duty) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Purpose, b.Purpose))
+	})
+}
+
+// accept judges the fixes and keeps those of which time may count.
+func (m *meter) accept(start, end int64) {
+	fixes := make([]trail.Fix, 0, len(m.in.Fixes))
+	for _, f := range m.in.Fixes {
+		if f.Ms >= start && f.Ms < end {
+			fixes = append(fixes, f.Stored()) // as the archive keeps it: the verdict outlives the raw fix
+		}
+	}
+	clean := trail.Clean(fixes, trail.Options{Accuracy: m.p.AccuracyMaxM, Reject: uint32(reject), GapMs: int64(m.p.GapMaxS) * 1000})
+	m.out.DistanceM = clean.LengthM
+	refused := map[string]int{}
+	for i := range clean.Fixes {
+		f := &clean.Fixes[i]
+		if f.Why == trail.Duplicate {
+			continue
+		}
+		m.out.Fixes++
+		duty := m.dutyAt(f.Ms)
+		why := refusal(f)
+		switch {
+		case duty < 0:
+			m.out.Refused.OffDuty++
+			continue
+		case why == "":
+		case why == WhyVague:
+			m.out.Refused.Inaccurate++
+		case why == WhyMock:
+			m.out.Refused.Mock++
+		default:
+			m.out.Refused.Outlier++
+		}
+		if why != "" {
+			refused[why]++
+			continue
+		}
+		s := step{ms: f.Ms, point: f.Point, duty: duty, h5: fleet.Source(f.Source) == fleet.FromNative, refused: commonest(refused)}
+		clear(refused)
+		s.near, s.inside = m.locate(f.Point)
+		m.steps = append(m.steps, s)
+	}
+	m.out.Accepted = len(m.steps)
+}
+
+// refusal is why no time may count by the fix. A receiver that repeats itself
+// is doubtful, and doubts take no time away.
+func refusal(f *trail.Judged) string {
+	switch {
+	case fleet.Flag(f.Flags)&fleet.Mock != 0:
+		return WhyMock
+	case f.Why == trail.Good, f.Why == trail.Frozen:
+		return ""
+	case f.Why == trail.Inaccurate:
+		return WhyVague
+	}
+	return WhyOutlier
+}
+
+func commonest(n map[string]int) string {
+	best := ""
+	for _, why := range []string{WhyMock, WhyVague, WhyOutlier} {
+		if n[why] > 0 && (best == "" || n[why] > n[best]) {
+			best = why
+		}
+	}
+	return best
+}
+
+// dutyAt is the duty that covers the instant: a session before a shift, one
+// that counts before one that does not, and the one that began last; -1 when
+// there is none.
+func (m *meter) dutyAt(ms int64) int {
+	best := -1
+	for i := range m.in.Duties {
+		d := &m.in.Duties[i]
+		if ms < d.From || ms > d.To {
+			continue
+		}
+		switch {
+		case best < 0, m.in.Duties[best].Shift && !d.Shift:
+		case d.Shift && !m.in.Duties[best].Shift, m.counts(best) && !m.counts(i):
+			continue
+		}
+		best = i
+	}
+	return best
+}
+
+func (m *meter) counts(duty int) bool {
+	return slices.Contains(m.p.Purposes, m.in.Duties[duty].Purpose)
+}
+
+// locate says which of the assigned grids hold p, and which hold it with their margin.
+func (m *meter) locate(p orb.Point) (near, inside uint64) {
+	if m.fence == nil {
+		return 0, 0
+	}
+	for i := range min(64, len(m.fence.Areas())) {
+		switch {
+		case m.fence.Covers(i, p):
+			near, inside = near|1<<i, inside|1<<i
+		case m.fence.DistanceToBorder(i, p) >= -m.p.BufferM:
+			near |= 1 << i
+		}
+	}
+	return near, inside
+}
+
+// between accounts for the time between two accepted fixes.
+func (m *meter) between(a, b *step) {
+	dt := b.ms - a.ms
+	j := m.judge(a, b, dt)
+	if a.duty == b.duty {
+		m.out.GapMs += dt
+		m.out.Gaps++
+	}
+	from := a.ms
+	for _, cut := range m.cuts {
+		if cut > from && cut < b.ms {
+			m.count(from, cut, j, a.duty)
+			from = cut
+		}
+	}
+	m.count(from, b.ms, j, a.duty)
+	if m.counts(a.duty) && a.duty == b.duty && dt <= m.gapMax(a, b) && len(m.out.Grids) > 0 {
+		if ms := min(b.ms, m.to) - max(a.ms, m.from); ms > 0 {
+			if j.counted {
+				m.out.InMs += ms
+			} else {
+				m.out.OutMs += ms
+			}
+		}
+	}
+}
+
+// gapMax is the longest time between the two that still counts.
+func (m *meter) gapMax(a, b *step) int64 {
+	if a.h5 && b.h5 {
+		return int64(m.p.GapBackgroundS) * 1000
+	}
+	return int64(m.p.GapMaxS) * 1000
+}
+
+// judge decides whether the time between two accepted fixes counts, and why.
+func (m *meter) judge(a, b *step, dt int64) judgement {
+	switch {
+	case a.duty != b.duty:
+		return judgement{why: WhyOffDuty}
+	case !m.counts(a.duty):
+		return judgement{why: WhyPurpose}
+	case len(m.out.Grids) == 0:
+		return judgement{why: WhyNoGrid}
+	case dt <= m.gapMax(a, b) && a.near != 0 && b.near != 0:
+		return judgement{counted: true, why: WhyOK, grid: m.gridOf(a, b)}
+	case dt <= m.gapMax(a, b):
+		return judgement{why: WhyOutside}
+	}
+	if v, grid := m.indoors(a, b, dt); v != nil {
+		return judgement{counted: true, why: WhyIndoor, grid: grid, visit: v}
+	}
+	if b.refused != "" {
+		return judgement{why: b.refused}
+	}
+	return judgement{why: WhyGap}
+}
+
+// gridOf is the assigned grid for which the time counts: one that holds both
+// ends, else one whose margin does, else where the worker came to.
+func (m *meter) gridOf(a, b *step) int64 {
+	for _, set := range []uint64{a.inside & b.inside, a.near & b.near, b.inside, b.near} {
+		if set != 0 {
+			return m.first(set)
+		}
+	}
+	return 0
+}
+
+// first is the grid of the smallest code in the set.
+func (m *meter) first(set uint64) int64 {
+	for i := range m.out.Grids {
+		if set&(1<<i) != 0 {
+			return m.out.Grids[i].Grid
+		}
+	}
+	return 0
+}
+
+// indoors finds the visit that explains a gap: satellites are not seen indoors.
+func (m *meter) indoors(a, b *step, dt int64) (*Visit, int64) {
+	if dt > int64(m.p.IndoorGapS)*1000 {
+		return nil, 0
+	}
+	for i := range m.in.Visits {
+		v := &m.in.Visits[i]
+		at, left := span(v)
+		place := v.place()
+		if !v.InPerson() || v.Attempt() || place == nil || left < a.ms || at > b.ms {
+			continue
+		}
+		if trail.Metres(a.point, *place) > m.p.IndoorM || trail.Metres(b.point, *place) > m.p.IndoorM {
+			continue
+		}
+		if near, inside := m.locate(*place); near != 0 {
+			if inside != 0 {
+				near = inside
+			}
+			return v, m.first(near)
+		}
+	}
+	return nil, 0
+}
+
+// span is a visit's time; one without an end is an instant.
+func span(v *Visit) (at, left int64) {
+	at = v.At.UnixMilli()
+	if left = v.Left.UnixMilli(); v.Left.IsZero() || left < at {
+		left = at
+	}
+	return at, left
+}
+
+// count books a stretch that lies wholly in one part of the day.
+func (m *meter) count(from, to int64, j judgement, duty int) {
+	ms := to - from
+	if ms <= 0 {
+		return
+	}
+	half := AM
+	if from >= m.split {
+		half = PM
+	}
+	if j.counted && (from >= m.night || from < m.from) {
+		m.out.NightMs += ms
+	}
+	iv := Interval{From: from, To: to, Counted: j.counted, Why: j.why, Half: half, Grid: j.grid}
+	if j.visit != nil {
+		iv.Visit = j.visit.ID.String()
+	}
+	if j.counted && (from < m.from || from >= m.to) {
+		iv.Counted, iv.Why, iv.Grid, iv.Visit = false, WhyWindow, 0, ""
+	}
+	if iv.Counted {
+		book := func(h *HalfDay) {
+			h.Ms += ms
+			if j.why == WhyIndoor {
+				h.IndoorMs += ms
+			}
+		}
+		book(&m.out.Halves[half])
+		for i := range m.out.Grids {
+			if m.out.Grids[i].Grid == j.grid {
+				book(&m.out.Grids[i].Halves[half])
+			}
+		}
+		r := m.rounds[duty]
+		r[half] += ms
+		m.rounds[duty] = r
+	}
+	if n := len(m.out.Intervals); n > 0 {
+		last := &m.out.Intervals[n-1]
+		if same := *last; same.To == iv.From {
+			same.From, same.To = iv.From, iv.To
+			if same == iv {
+				last.To = iv.To
+				return
+			}
+		}
+	}
+	m.out.Intervals = append(m.out.Intervals, iv)
+}
+
+// qualify decides what is enough.
+func (m *meter) qualify() {
+	need := int64(m.p.HalfDayS) * 1000
+	for h := range m.out.Halves {
+		m.out.Halves[h].Qualified = m.out.Halves[h].Ms >= need
+		for i := range m.out.Grids {
+			m.out.Grids[i].Halves[h].Qualified = m.out.Grids[i].Halves[h].Ms >= need
+		}
+	}
+	var before, after bool
+	for _, r := range m.rounds {
+		before = before || r[AM] >= int64(m.p.TwiceS)*1000
+		after = after || r[PM] >= int64(m.p.TwiceS)*1000
+	}
+	m.out.Twice = before && after
+	m.out.Night = m.out.NightMs >= int64(m.p.NightS)*1000
+}
+
+// walk are the stretches of track that show where the worker went.
+func (m *meter) walk() Walk {
+	var out Walk
+	for i := range m.steps {
+		s := &m.steps[i]
+		if !m.counts(s.duty) {
+			continue
+		}
+		if i > 0 {
+			if b := &m.steps[i-1]; len(out) > 0 && b.duty == s.duty && s.ms-b.ms <= m.gapMax(b, s) {
+				out[len(out)-1] = append(out[len(out)-1], s.point)
+				continue
+			}
+		}
+		out = append(out, []orb.Point{s.point})
+	}
+	return out
+}
