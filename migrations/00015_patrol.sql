@@ -50,6 +50,7 @@ CREATE TABLE patrol_day (
   seq          integer NOT NULL,                -- of its newest verdict; 0 while the day is running
   why          text[] NOT NULL,                 -- why it was computed (again)
   computed_at  timestamptz NOT NULL,
+  seen_at      timestamptz NOT NULL DEFAULT now(), -- when it was last looked at: the same may have come out
   PRIMARY KEY (region_id, worker_id, day)
 );
 CREATE INDEX patrol_day_day ON patrol_day (region_id, day);
@@ -140,7 +141,7 @@ CREATE TABLE patrol_week_dirty (
 );
 
 -- How far the nightly computing has come, and on which ground.
-CREATE TABLE patrol_state (one boolean PRIMARY KEY DEFAULT true CHECK (one), epoch bigint NOT NULL DEFAULT 0, grids_at timestamptz NOT NULL DEFAULT now(), terms bigint NOT NULL DEFAULT 0, closed_day date);
+CREATE TABLE patrol_state (one boolean PRIMARY KEY DEFAULT true CHECK (one), epoch bigint NOT NULL DEFAULT 0, grids_at timestamptz NOT NULL DEFAULT now(), terms bigint NOT NULL DEFAULT 0, closed_day date, seen_week date);
 INSERT INTO patrol_state DEFAULT VALUES;
 
 -- Approved leave (请假), in half-days, both ends included.

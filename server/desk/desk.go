@@ -31,6 +31,7 @@ type Desk struct {
 	terms terms
 
 	archiveAfter time.Duration
+	walkable     walkable // of patrols
 }
 
 // New makes the desk. ring is called after each commit that wrote into a

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gridward/gridward/server/fleet"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/workday"
 )
 
 const (
@@ -52,7 +53,9 @@ type committer struct {
 	seen             map[int64]int // device → index in wake.Seen: one statement may not touch a row twice
 	offDuty          map[postgres.OffDuty]int64
 	placed           []fleet.Fix
-	late             map[workerDay]time.Time // days that may be archived already → the earliest new fix
+	late             map[workerDay]time.Time     // days that may be archived already → the earliest new fix
+	past             map[postgres.PatrolKey]bool // worker-days that were over before this commit: their patrols are measured again
+	midnight         int64                       // Unix seconds at which the business day began
 }
 
 // workerDay is a worker's day of the business zone.
@@ -163,6 +166,11 @@ func (c *committer) transact(ctx context.Context, tx pgx.Tx, jobs []*job) error 
 	for _, m := range c.moved {
 		c.leave(m)
 	}
+	if len(c.past) > 0 {
+		if err := postgres.MarkLateDays(ctx, tx, c.past); err != nil {
+			return err
+		}
+	}
 	for o, n := range c.offDuty {
 		o.Fixes = n
 		c.wake.OffDuty = append(c.wake.OffDuty, o)
@@ -197,6 +205,8 @@ func (c *committer) reset() {
 	clear(c.seen)
 	clear(c.offDuty)
 	clear(c.late)
+	clear(c.past)
+	c.midnight = workday.DayOf(c.in.d.Clock()).Start().Unix()
 	c.reopen = nil
 	w := &c.wake
 	w.Last, w.Changed, w.Entered, w.Seen, w.OffDuty = w.Last[:0], w.Changed[:0], w.Entered[:0], w.Seen[:0], w.OffDuty[:0]
@@ -215,6 +225,11 @@ func (c *committer) sessions(ctx context.Context, tx pgx.Tx, jobs []*job) error 
 				return err
 			}
 			c.turns = append(c.turns, turns...)
+			for _, t := range turns {
+				if t.Session.StartedAt.Unix() < c.midnight {
+					c.past[postgres.PatrolKey{Region: t.Session.Region, Worker: t.Session.Worker, Day: workday.DayOf(t.Session.StartedAt)}] = true
+				}
+			}
 		}
 	}
 	return nil

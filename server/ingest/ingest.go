@@ -135,7 +135,7 @@ func New(d Deps) *Ingest {
 	in.days.Store(&none)
 	in.calls.of = map[int64]noted{}
 	for range d.Limits.Writers {
-		c := &committer{in: in, moved: map[int64]*mover{}, seen: map[int64]int{}, offDuty: map[postgres.OffDuty]int64{}, late: map[workerDay]time.Time{}}
+		c := &committer{in: in, moved: map[int64]*mover{}, seen: map[int64]int{}, offDuty: map[postgres.OffDuty]int64{}, late: map[workerDay]time.Time{}, past: map[postgres.PatrolKey]bool{}}
 		in.writers = append(in.writers, &writer{in: make(chan *job, 4096), rows: d.Limits.BatchRows, linger: d.Limits.Linger, commit: c.commit})
 	}
 	return in

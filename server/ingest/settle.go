@@ -11,6 +11,7 @@ import (
 
 	"github.com/gridward/gridward/server/fleet"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/workday"
 )
 
 // settle counts what became of a job and calls for help where it did.
@@ -31,6 +32,9 @@ func (c *committer) settle(ctx context.Context, tx pgx.Tx, j *job, isNew func(*f
 		j.receipt.Stored++
 		if f.Flags&fleet.Late != 0 {
 			j.receipt.Late++
+		}
+		if f.At.Unix() < c.midnight && f.Flags&fleet.OldClock == 0 {
+			c.past[postgres.PatrolKey{Region: f.Region, Worker: f.Worker, Day: workday.DayOf(f.At)}] = true
 		}
 		if f.At.Before(j.at.Add(-postgres.LateAfter)) {
 			c.came(f)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gridward/gridward/geo/fence"
 	"github.com/gridward/gridward/geo/hexgrid"
+	"github.com/gridward/gridward/geo/trail"
 )
 
 // CellResolution is that of the cells by which area is covered: at 11 an H3
@@ -154,11 +155,11 @@ func (g *Ground) along(line []orb.Point, within float64, found func(int32), has 
 		if i == 0 && len(line) > 1 {
 			continue
 		}
-		length := metres(a, b)
+		length := trail.Metres(a, b)
 		pieces := max(1, int(math.Ceil(length/pieceM)))
 		for k := range pieces {
-			p, q := between(a, b, float64(k)/float64(pieces)), between(a, b, float64(k+1)/float64(pieces))
-			middle, err := hexgrid.At(between(p, q, 0.5), CellResolution)
+			p, q := partWay(a, b, float64(k)/float64(pieces)), partWay(a, b, float64(k+1)/float64(pieces))
+			middle, err := hexgrid.At(partWay(p, q, 0.5), CellResolution)
 			if err != nil {
 				return err
 			}
@@ -178,11 +179,7 @@ func (g *Ground) along(line []orb.Point, within float64, found func(int32), has 
 	return nil
 }
 
-func metres(a, b orb.Point) float64 {
-	return north * math.Hypot((b[0]-a[0])*math.Cos((a[1]+b[1])/2*math.Pi/180), b[1]-a[1])
-}
-
-func between(a, b orb.Point, t float64) orb.Point {
+func partWay(a, b orb.Point, t float64) orb.Point {
 	return orb.Point{a[0] + (b[0]-a[0])*t, a[1] + (b[1]-a[1])*t}
 }
 
@@ -204,7 +201,7 @@ func (c *cell) within(p, q orb.Point, m float64) bool {
 	inside := true // of a, in a corner
 	for i, u := range c.hex {
 		v := c.hex[(i+1)%len(c.hex)]
-		if apart(a, b, u, v) <= m {
+		if edgeGap(a, b, u, v) <= m {
 			return true
 		}
 		inside = inside && (v[0]-u[0])*(a[1]-u[1]) >= (v[1]-u[1])*(a[0]-u[0]) // rings run counterclockwise
@@ -222,8 +219,8 @@ func toSegment(x, y, ax, ay, bx, by float64) float64 {
 	return math.Hypot(ax+t*dx-x, ay+t*dy-y)
 }
 
-// apart is the distance between two segments.
-func apart(a, b, c, d [2]float64) float64 {
+// edgeGap is the distance between two segments.
+func edgeGap(a, b, c, d [2]float64) float64 {
 	side := func(p, q, r [2]float64) float64 { return (q[0]-p[0])*(r[1]-p[1]) - (q[1]-p[1])*(r[0]-p[0]) }
 	if side(a, b, c)*side(a, b, d) < 0 && side(c, d, a)*side(c, d, b) < 0 {
 		return 0
@@ -238,7 +235,7 @@ func (g *Ground) Walked(w Walk, within float64) (map[int64][]int64, error) {
 	for _, line := range w {
 		thin := line[:1:1]
 		for _, p := range line[1:] {
-			if metres(thin[len(thin)-1], p) >= 1 { // standing still covers nothing new
+			if trail.Metres(thin[len(thin)-1], p) >= 1 { // standing still covers nothing new
 				thin = append(thin, p)
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/gridward/gridward/server/workday"
 )
 
@@ -37,6 +39,27 @@ ON CONFLICT (region_id, worker_id, day) DO UPDATE SET n = p.n + 1, why = CASE WH
 func MarkPatrolDirty(ctx context.Context, q Querier, region, worker int64, day workday.Day, why string) error {
 	if _, err := q.Exec(ctx, sqlMarkPatrolDirty, region, worker, dateOf(day), why); err != nil {
 		return fmt.Errorf("mark a day for computing: %w", err)
+	}
+	return nil
+}
+
+const sqlMarkLateDays = `
+INSERT INTO patrol_dirty AS p (region_id, worker_id, day, why)
+SELECT region, worker, day, ARRAY['late'] FROM unnest($1::bigint[], $2::bigint[], $3::date[]) AS k(region, worker, day)
+ORDER BY 1, 2, 3
+ON CONFLICT (region_id, worker_id, day) DO UPDATE SET n = p.n + 1, at = now(), why = CASE WHEN 'late' = ANY (p.why) THEN p.why ELSE p.why || 'late'::text END`
+
+// MarkLateDays asks for days to be computed again of which fixes came, or duty
+// was told, after they were over. It is the last but one thing of a commit of fixes, and
+// costs those commits nothing that bring only what is of today.
+func MarkLateDays(ctx context.Context, tx pgx.Tx, keys map[PatrolKey]bool) error {
+	n := len(keys)
+	region, worker, day := make([]int64, 0, n), make([]int64, 0, n), make([]time.Time, 0, n)
+	for k := range keys {
+		region, worker, day = append(region, k.Region), append(worker, k.Worker), append(day, dateOf(k.Day))
+	}
+	if _, err := tx.Exec(ctx, sqlMarkLateDays, region, worker, day); err != nil {
+		return fmt.Errorf("mark days that fixes came late for: %w", err)
 	}
 	return nil
 }

@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gridward/gridward/server/patrol"
+)
+
+// Key objects and checkpoints: places, no people.
+const sqlPatrolPlaces = `
+SELECT o.id, o.kind, o.grid_id, o.geom FROM visit_object o
+WHERE o.grid_id = ANY ($1) AND o.kind IN ('checkpoint','key_place') AND o.active_from <= $2 AND COALESCE(o.active_to, 'infinity') >= $2 ORDER BY o.id`
+
+// patrolVisits adds the day's visits, and the places that matter in the
+// worker's grids.
+func patrolVisits(ctx context.Context, q Querier, k PatrolKey, in *patrol.Input) (err error) {
+	if in.Visits, err = VisitsOf(ctx, q, k.Region, k.Worker, k.Day.Start(), (k.Day + 1).Start()); err != nil {
+		return err
+	}
+	grids := make([]int64, len(in.Grids))
+	for i := range in.Grids {
+		grids[i] = in.Grids[i].ID
+	}
+	rows, err := q.Query(ctx, sqlPatrolPlaces, grids, dateOf(k.Day))
+	if err != nil {
+		return fmt.Errorf("read the places that matter: %w", err)
+	}
+	in.Places, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (p patrol.Place, err error) {
+		var id int64
+		err = row.Scan(&id, &p.Kind, &p.Grid, &p.Point)
+		p.ID = strconv.FormatInt(id, 10)
+		return p, err
+	})
+	if err != nil {
+		return fmt.Errorf("read the places that matter: %w", err)
+	}
+	return nil
+}
+
+// What is due: an object whose cycle ends within the week, counted from its
+// last visit before it; one that was never visited is. A checkpoint is also
+// reached by walking there.
+const sqlWeekCover = `
+WITH mine AS (
+  SELECT o.id, o.kind, k.class, COALESCE(visit_cycle(o.cycle_n, o.cycle_unit), visit_cycle(k.cycle_n, k.cycle_unit)) AS cycle
+  FROM visit_object o JOIN visit_kind k ON k.code = o.kind
+  WHERE o.grid_id = $1 AND o.active_from <= $2::date + 6 AND COALESCE(o.active_to, 'infinity') >= $2
+), seen AS (
+  SELECT v.target_id, bool_or(v.arrived_at >= $3 AND v.arrived_at < $4) AS this_week, max(v.arrived_at) FILTER (WHERE v.arrived_at < $3) AS before
+  FROM visit_counted v WHERE v.target_id IN (SELECT id FROM mine) AND v.arrived_at < $4 GROUP BY 1
+), reached AS (
+  SELECT DISTINCT (p->>'place')::bigint AS id FROM patrol_day d, jsonb_array_elements(d.measure->'places') AS p
+  WHERE d.region_id = $5 AND d.day BETWEEN $2 AND $2::date + 6 AND $1 = ANY (d.grid_ids) AND p->>'kind' = 'checkpoint'
+)
+SELECT count(*) FILTER (WHERE m.kind IN ('household','enterprise') AND s.this_week), count(*) FILTER (WHERE m.kind IN ('household','enterprise')),
+  count(*) FILTER (WHERE m.class <> 'place' AND m.cycle IS NOT NULL AND (s.before IS NULL OR s.before + m.cycle < $4) AND s.this_week),
+  count(*) FILTER (WHERE m.class <> 'place' AND m.cycle IS NOT NULL AND (s.before IS NULL OR s.before + m.cycle < $4)),
+  count(*) FILTER (WHERE m.kind = 'checkpoint' AND (s.this_week OR r.id IS NOT NULL)), count(*) FILTER (WHERE m.kind = 'checkpoint')
+FROM mine m LEFT JOIN seen s ON s.target_id = m.id LEFT JOIN reached r ON r.id = m.id`
+
+const sqlWeekVisits = `
+SELECT count(*) FILTER (WHERE EXISTS (SELECT FROM visit_counted c WHERE c.id = v.id)), count(*) FILTER (WHERE v.outcome IN ('no_one_home','refused')),
+  (SELECT count(DISTINCT x.incident_id) FROM visit_incident x JOIN visit f ON f.id = x.visit_id WHERE f.grid_id = $1 AND f.arrived_at >= $2 AND f.arrived_at < $3 AND f.verified <> 'rejected')
+FROM visit v WHERE v.grid_id = $1 AND v.arrived_at >= $2 AND v.arrived_at < $3 AND v.verified <> 'rejected' AND v.method IN ('onsite','group')`
+
+// weekVisits counts a grid's visits of a week.
+func weekVisits(ctx context.Context, q Querier, k GridWeek) (v WeekVisits, err error) {
+	from, to := k.Week.Start(), (k.Week + 7).Start()
+	err = q.QueryRow(ctx, sqlWeekCover, k.Grid, dateOf(k.Week), from, to, k.Region).Scan(&v.Household.N, &v.Household.D, &v.Object.N, &v.Object.D, &v.Checkpoints.N, &v.Checkpoints.D)
+	if err == nil {
+		err = q.QueryRow(ctx, sqlWeekVisits, k.Grid, from, to).Scan(&v.Visits, &v.Attempts, &v.Found)
+	}
+	if err != nil {
+		return v, fmt.Errorf("count the visits of a week: %w", err)
+	}
+	return v, nil
+}
