@@ -1,6 +1,7 @@
 import { texts } from '@core/i18n/t'
 import { zh as shared } from '@core/i18n/zh-CN'
 import { en as loopEn, zh as loopZh } from '@core/incident/words'
+import { assess } from './texts/assess'
 import { tongue } from './texts/book'
 import { loop } from './texts/loop'
 import { rules } from './texts/rules'
@@ -655,7 +656,7 @@ const en: Record<keyof typeof zh, string> = {
   'org.partner': 'Partner',
 }
 
-const books = { ...loop, ...watch, ...rules, ...statistics }
+const books = { ...loop, ...watch, ...rules, ...statistics, ...assess }
 const whole = { ...loopZh, ...zh, ...tongue(books, 0) }
 
 export const t = texts(whole, { ...loopEn, ...en, ...tongue(books, 1) })
