@@ -58,6 +58,7 @@ const (
 	SeeVideo     Power = "see_video"     // play a camera, with a reason, recorded
 	WatchLog     Power = "watch_log"     // 值班日志, 交接班
 	SeeStatistic Power = "see_statistic" // statistics, drill-down, exports
+	KeepVisits   Power = "keep_visits"   // visit objects, and a supervisor's word on a visit
 	ManageRules  Power = "manage_rules"  // calendars, limits, catalogues, departments, gazetteer, channels
 	Inspect      Power = "inspect"       // marks, points and joint inspections (联合督查)
 	Assess       Power = "assess"        // templates and periods of assessment: compute, publish, decide appeals, lock
@@ -68,11 +69,11 @@ var powers = map[Role][]Power{
 	GridWorker:  {Report, OnDuty, Handle, Check},
 	GridLeader:  {Report, OnDuty, Handle, Check, Whistle},
 	GridGuide:   {SeeMap, Report},
-	Station:     {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices, Triage, Dispatch, Handle, Check, Whistle, SeeStatistic},
+	Station:     {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices, Triage, Dispatch, Handle, Check, Whistle, SeeStatistic, KeepVisits},
 	DeptClerk:   {SeeMap, Report, Handle},
 	DeptHead:    {SeeMap, Report, Handle, SeeStatistic},
 	Operator:    {SeeMap, SeePeople, Report, AnswerSOS, SeeDevices, SeeTrack, Triage, Dispatch, Check, AnswerAlarm, SeeVideo, WatchLog, SeeStatistic},
-	Commander:   {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices, ManageDevices, PairKiosk, Triage, Dispatch, Check, Command, AnswerAlarm, SeeVideo, WatchLog, SeeStatistic, ManageRules, Assess},
+	Commander:   {SeeMap, SeePeople, SeeTrack, Report, AnswerSOS, SeeDevices, ManageDevices, PairKiosk, Triage, Dispatch, Check, Command, AnswerAlarm, SeeVideo, WatchLog, SeeStatistic, KeepVisits, ManageRules, Assess},
 	Inspector:   {SeeMap, SeePeople, SeeTrack, SeeStatistic, Inspect},
 	Assessor:    {SeeMap, SeeStatistic, Assess},
 	SysAdmin:    {SeeDevices, ManageDevices, PairKiosk, ManageUsers, ManageRules},

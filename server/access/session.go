@@ -42,7 +42,7 @@ func (p Principal) AllPowers() []Power {
 
 // everyPower in the order in which pages list them.
 var everyPower = []Power{SeeMap, SeePeople, SeeTrack, Report, OnDuty, AnswerSOS, SeeDevices, ManageDevices, ManageUsers, PairKiosk, SeeAudit,
-	Triage, Dispatch, Handle, Check, Command, Whistle, AnswerAlarm, SeeVideo, WatchLog, SeeStatistic, ManageRules, Inspect, Assess}
+	Triage, Dispatch, Handle, Check, Command, Whistle, AnswerAlarm, SeeVideo, WatchLog, SeeStatistic, KeepVisits, ManageRules, Inspect, Assess}
 
 // MaskFor returns how much of the people of one organisation p is shown.
 // Mask is the coarse answer for a whole screen, this one for a single row.

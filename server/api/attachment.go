@@ -89,11 +89,16 @@ func (a *API) sendAttachment(ctx context.Context, w http.ResponseWriter, r *http
 	if err != nil {
 		return err
 	}
-	if at.Incident == nil {
+	switch {
+	case at.Visit != nil:
+		if ok, err := a.maySeeVisitPhoto(ctx, who, *at.Visit, at.ID); err != nil || !ok {
+			return missing
+		}
+	case at.Incident == nil:
 		if at.By != who.Account || who.Account == 0 {
 			return missing
 		}
-	} else {
+	default:
 		if who.Kiosk != 0 { // a photo may show a face or a plate: never on a shared wall
 			return fault.New(fault.Denied, "大屏不显示照片")
 		}

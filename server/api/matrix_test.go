@@ -92,6 +92,7 @@ var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).intakeProbes,
 	(*world).statisticProbes,
 	(*world).watchProbes,
+	(*world).visitProbes,
 	(*world).deadlineProbes,
 	(*world).assessProbes,
 }

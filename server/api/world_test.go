@@ -55,6 +55,7 @@ type world struct {
 	session  map[string]uuid.UUID
 	jars     map[string]*http.Client
 	watched  map[string]watched
+	called   map[string]called
 	frozen   atomic.Pointer[time.Time] // what the desk and the API take for now; nil = the time
 }
 

@@ -83,7 +83,7 @@ func (d *Desk) report(ctx context.Context, by access.Principal, draft incident.D
 			f.Fields = map[string]string{"category": f.Public}
 			return f
 		}
-		inc.File(row.DefaultTier, row.Sensitive)
+		inc.File(row.DefaultTier, row.Sensitive || draft.Sensitive)
 		if inc, err = d.store(ctx, tx, inc, draft.Photos, by, now); err != nil {
 			return err
 		}

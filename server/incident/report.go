@@ -53,6 +53,7 @@ type Draft struct {
 	Photos      []uuid.UUID
 	Caller      *Caller    // somebody else tells it: a caller, a visitor
 	Recurrence  *uuid.UUID // the case that has come back
+	Sensitive   bool       // found with somebody who is shown on no wall
 }
 
 // Caller is who told a case to the person that writes it down. Both fields may

@@ -18,6 +18,7 @@ type Attachment struct {
 	ID        uuid.UUID
 	Region    int64
 	Incident  *uuid.UUID
+	Visit     *uuid.UUID
 	Kind      string
 	Mime      string
 	Size      int64
@@ -43,12 +44,12 @@ func InsertAttachment(ctx context.Context, q Querier, a Attachment) error {
 }
 
 const sqlAttachment = `
-SELECT id, region_id, incident_id, kind, mime, size, sha256, COALESCE(width, 0), COALESCE(height, 0), taken_at, geom, COALESCE(uploaded_by, 0), created_at FROM attachment WHERE id = $1`
+SELECT id, region_id, incident_id, visit_id, kind, mime, size, sha256, COALESCE(width, 0), COALESCE(height, 0), taken_at, geom, COALESCE(uploaded_by, 0), created_at FROM attachment WHERE id = $1`
 
 // AttachmentByID returns one attachment.
 func AttachmentByID(ctx context.Context, q Querier, id uuid.UUID) (Attachment, error) {
 	var a Attachment
-	err := q.QueryRow(ctx, sqlAttachment, id).Scan(&a.ID, &a.Region, &a.Incident, &a.Kind, &a.Mime, &a.Size, &a.SHA256, &a.Width, &a.Height, &a.TakenAt, &a.Point, &a.By, &a.CreatedAt)
+	err := q.QueryRow(ctx, sqlAttachment, id).Scan(&a.ID, &a.Region, &a.Incident, &a.Visit, &a.Kind, &a.Mime, &a.Size, &a.SHA256, &a.Width, &a.Height, &a.TakenAt, &a.Point, &a.By, &a.CreatedAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return a, fault.New(fault.Missing, "没有这张照片，或者不在您的管辖范围")
 	}
@@ -59,7 +60,7 @@ func AttachmentByID(ctx context.Context, q Querier, id uuid.UUID) (Attachment, e
 }
 
 const sqlClaimAttachments = `
-UPDATE attachment SET incident_id = $1, region_id = $4 WHERE id = ANY ($2) AND incident_id IS NULL AND uploaded_by = $3`
+UPDATE attachment SET incident_id = $1, region_id = $4 WHERE id = ANY ($2) AND incident_id IS NULL AND visit_id IS NULL AND uploaded_by = $3`
 
 // ClaimAttachments gives uploaded photos to an incident: only those that the
 // same account uploaded and that belong to none yet. It returns how many it took.

@@ -175,7 +175,6 @@ type VisitFilter struct {
 	Method   string
 	Verified string
 	Query    string // target, content or worker
-	Open     bool   // sensitive ones are left out
 	BeforeAt *time.Time
 	BeforeID *uuid.UUID
 	Limit    int
@@ -185,13 +184,12 @@ const visitFilter = `WHERE v.org_id IN (SELECT so.id FROM org so WHERE so.path L
   AND ($3::bigint IS NULL OR v.grid_id = $3) AND ($4::bigint IS NULL OR v.worker_id = $4) AND ($5::bigint IS NULL OR v.target_id = $5)
   AND ($6::timestamptz IS NULL OR v.arrived_at >= $6) AND ($7::timestamptz IS NULL OR v.arrived_at < $7)
   AND ($8 = '' OR k.class = $8) AND ($9 = '' OR v.target_kind = $9) AND ($10 = '' OR v.outcome = $10) AND ($11 = '' OR v.method = $11) AND ($12 = '' OR v.verified = $12)
-  AND ($13 = '' OR w.name LIKE '%' || $13 || '%' OR v.content LIKE '%' || $13 || '%' OR v.target_name LIKE '%' || $13 || '%' OR b.name LIKE '%' || $13 || '%' OR b.address LIKE '%' || $13 || '%')
-  AND NOT ($14 AND (v.sensitive OR COALESCE(b.sensitive, false))) `
+  AND ($13 = '' OR w.name LIKE '%' || $13 || '%' OR v.content LIKE '%' || $13 || '%' OR v.target_name LIKE '%' || $13 || '%' OR b.name LIKE '%' || $13 || '%' OR b.address LIKE '%' || $13 || '%') `
 
-const sqlVisits = visitColumns + visitFrom + visitFilter + `AND ($15::timestamptz IS NULL OR (v.arrived_at, v.id) < ($15, $16::uuid)) ORDER BY v.arrived_at DESC, v.id DESC LIMIT $17`
+const sqlVisits = visitColumns + visitFrom + visitFilter + `AND ($14::timestamptz IS NULL OR (v.arrived_at, v.id) < ($14, $15::uuid)) ORDER BY v.arrived_at DESC, v.id DESC LIMIT $16`
 
 func (f VisitFilter) args() []any {
-	return []any{planned, Under(f.Scope), f.Org, f.Grid, f.Worker, f.Target, f.From, f.To, f.Class, f.Kind, f.Outcome, f.Method, f.Verified, likeText(f.Query), f.Open}
+	return []any{planned, Under(f.Scope), f.Org, f.Grid, f.Worker, f.Target, f.From, f.To, f.Class, f.Kind, f.Outcome, f.Method, f.Verified, likeText(f.Query)}
 }
 
 // Visits returns a page of the visit log, newest first.
@@ -339,6 +337,53 @@ func VisitsOf(ctx context.Context, q Querier, region, worker int64, from, to tim
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read a worker's visits: %w", err)
+	}
+	return list, nil
+}
+
+const sqlCountWorkers = `SELECT count(*) FROM worker WHERE region_id = $1 AND id = ANY ($2) AND kind = 'person'`
+
+// CountWorkers returns how many of the ids are people of the region.
+func CountWorkers(ctx context.Context, q Querier, region int64, ids []int64) (n int, err error) {
+	if err = q.QueryRow(ctx, sqlCountWorkers, region, ids).Scan(&n); err != nil {
+		err = fmt.Errorf("count the workers: %w", err)
+	}
+	return n, err
+}
+
+// OwnGrid is a grid that a worker answers for.
+type OwnGrid struct {
+	ID   int64  `json:"id"`
+	Name string `json:"name"`
+	Org  int64  `json:"-"`
+}
+
+const sqlGridsOf = `SELECT DISTINCT ON (g.id) g.id, g.name, g.org_id AS org FROM grid_assignment a JOIN grid_now g ON g.id = a.grid_id WHERE a.worker_id = $1 AND a.valid_to IS NULL ORDER BY g.id`
+
+// GridsOf lists the grids that a worker answers for.
+func GridsOf(ctx context.Context, q Querier, worker int64) ([]OwnGrid, error) {
+	rows, err := q.Query(ctx, sqlGridsOf, worker)
+	if err != nil {
+		return nil, fmt.Errorf("list a worker's grids: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[OwnGrid])
+	if err != nil {
+		return nil, fmt.Errorf("list a worker's grids: %w", err)
+	}
+	return list, nil
+}
+
+const sqlFellows = `SELECT w.id, w.name FROM worker w WHERE w.org_id = $1 AND w.id <> $2 AND w.kind = 'person' AND w.status = 'active' ORDER BY w.name, w.id LIMIT 200`
+
+// Fellows lists who may come along on a visit: the people of an organisation but for one.
+func Fellows(ctx context.Context, q Querier, org, but int64) ([]VisitFellow, error) {
+	rows, err := q.Query(ctx, sqlFellows, org, but)
+	if err != nil {
+		return nil, fmt.Errorf("list the colleagues: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[VisitFellow])
+	if err != nil {
+		return nil, fmt.Errorf("list the colleagues: %w", err)
 	}
 	return list, nil
 }
