@@ -10,6 +10,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -57,7 +58,8 @@ type Deps struct {
 	Changed func()
 	// Sending says that there may be a message to send; nil = nobody sends.
 	Sending func()
-	Gateway bool // whether there is a video gateway to play cameras from
+	Keep    postgres.Retention // how long tracks stay, to be told; zero fields are the defaults
+	Gateway bool               // whether there is a video gateway to play cameras from
 	// Replay hands a quarantined record to its decoder again; outcome is a word for the list.
 	Replay func(ctx context.Context, id int64, scope []string, by int64) (outcome string, err error)
 }
@@ -86,6 +88,7 @@ func New(mux *http.ServeMux, d Deps) *API {
 	if d.Sending == nil {
 		d.Sending = func() {}
 	}
+	d.Keep.Raw, d.Keep.Track = cmp.Or(d.Keep.Raw, postgres.RawDays), cmp.Or(d.Keep.Track, postgres.KeepDays)
 	config := huma.DefaultConfig("Gridward", "1")
 	config.Info.Description = "The command centre's API. Times are RFC 3339 in UTC, points [longitude, latitude] in WGS-84. Errors are problem documents (RFC 9457) with a kind: " +
 		"invalid (change the request), unknown (sign in), denied, missing, conflict (read again), busy (send the same later)."
@@ -107,6 +110,7 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.mapRoutes()
 	a.workerRoutes()
 	a.trackRoutes()
+	a.playbackRoutes()
 	a.incidentRoutes()
 	a.loopRoutes()
 	a.listRoutes()

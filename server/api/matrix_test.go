@@ -93,6 +93,7 @@ var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).statisticProbes,
 	(*world).watchProbes,
 	(*world).visitProbes,
+	(*world).archiveProbes,
 	(*world).deadlineProbes,
 	(*world).assessProbes,
 }

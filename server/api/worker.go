@@ -289,11 +289,9 @@ func (a *API) trackRoutes() {
 				Purpose string `json:"purpose" maxLength:"200"`
 			}
 		}) (*struct{ Body trackBody }, error) {
-			purpose := strings.TrimSpace(in.Body.Purpose)
-			if len([]rune(purpose)) < 2 {
-				f := fault.New(fault.Invalid, "请填写查看轨迹的事由")
-				f.Fields = map[string]string{"purpose": f.Public}
-				return nil, f
+			purpose, err := purposeOf(in.Body.Purpose)
+			if err != nil {
+				return nil, err
 			}
 			from, to, day, err := a.dayOf(in.Body.Day)
 			if err != nil {

@@ -22,7 +22,8 @@ type Tracked struct {
 	trail.Fix
 	Device  int64
 	Session uuid.UUID // zero = a shift, a vehicle, an SOS
-	Grid    int64     // as it was located when it came; 0 = in none, or no longer known
+	Grid    int64     // as it was located when it came; 0 = in none
+	kept    bool      // out of the archive, which knows no grid
 }
 
 const (
@@ -263,7 +264,7 @@ func keptTracks(ctx context.Context, q Querier, region, worker int64, days []tim
 		if fixes, err = trail.Decode(fixes[:0], body); err != nil {
 			return err
 		}
-		t := Tracked{Device: device}
+		t := Tracked{Device: device, kept: true}
 		if session != nil {
 			t.Session = *session
 		}

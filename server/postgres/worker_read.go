@@ -46,39 +46,38 @@ type Track struct {
 	Grid     []*int64   `json:"grid"`
 }
 
-const sqlTrack = `
-SELECT (extract(epoch FROM f.at) * 1000)::bigint, ST_X(f.geom), ST_Y(f.geom), f.speed, f.accuracy, f.flags, f.grid_id
-FROM fix f LEFT JOIN duty_session d ON d.id = f.session_id
-WHERE f.region_id = $1 AND f.worker_id = $2 AND f.at >= $3 AND f.at < $4
-  AND ($6 OR (SELECT o.path FROM org o WHERE o.id = COALESCE(d.org_id, (SELECT w.org_id FROM worker w WHERE w.id = f.worker_id))) LIKE ANY ($5))
-ORDER BY f.at LIMIT 50000`
-
 // ReadTrack returns a worker's fixes of [from, to), implausible ones too: their
 // flags say so. A fix recorded on duty for an organisation outside the scope is
-// left out, unless all is set (the worker's own view).
+// left out, unless all is set (the worker's own view). Of fixes that only the
+// archive has, the grid is that of the worker's stay.
 func ReadTrack(ctx context.Context, q Querier, region, worker int64, from, to time.Time, scope []string, all bool) (Track, error) {
-	t := Track{At: []int64{}, Lon: []float64{}, Lat: []float64{}, Speed: []*float32{}, Accuracy: []*float32{}, Flags: []int32{}, Grid: []*int64{}}
-	rows, err := q.Query(ctx, sqlTrack, region, worker, from, to, Under(scope), all)
+	list, err := tracks(ctx, q, region, worker, from, to)
+	if err == nil && !all && len(list) > 0 {
+		list, err = seenTracks(ctx, q, worker, list, scope)
+	}
+	n := len(list)
+	t := Track{At: make([]int64, n), Lon: make([]float64, n), Lat: make([]float64, n), Speed: make([]*float32, n), Accuracy: make([]*float32, n), Flags: make([]int32, n), Grid: make([]*int64, n)}
 	if err != nil {
-		return t, fmt.Errorf("read the track: %w", err)
+		return t, err
 	}
-	defer rows.Close()
-	for rows.Next() {
-		var (
-			at              int64
-			lon, lat        float64
-			speed, accuracy *float32
-			flags           int32
-			grid            *int64
-		)
-		if err := rows.Scan(&at, &lon, &lat, &speed, &accuracy, &flags, &grid); err != nil {
-			return t, fmt.Errorf("read the track: %w", err)
+	stays, err := DayPresences(ctx, q, region, worker, from, to, scope, true)
+	if err != nil {
+		return t, err
+	}
+	at := 0 // the stay that began last
+	for i := range list {
+		f := &list[i]
+		t.At[i], t.Lon[i], t.Lat[i], t.Flags[i] = f.Ms, f.Point[0], f.Point[1], int32(f.Flags)
+		t.Speed[i], t.Accuracy[i] = floatPtr(f.Speed), floatPtr(f.Accuracy)
+		for at < len(stays) && stays[at].EnteredAt.UnixMilli() <= f.Ms {
+			at++
 		}
-		t.At, t.Lon, t.Lat = append(t.At, at), append(t.Lon, lon), append(t.Lat, lat)
-		t.Speed, t.Accuracy, t.Flags, t.Grid = append(t.Speed, speed), append(t.Accuracy, accuracy), append(t.Flags, flags), append(t.Grid, grid)
-	}
-	if err := rows.Err(); err != nil {
-		return t, fmt.Errorf("read the track: %w", err)
+		switch {
+		case f.Grid != 0:
+			t.Grid[i] = &f.Grid
+		case f.kept && at > 0 && (stays[at-1].LeftAt == nil || stays[at-1].LeftAt.UnixMilli() >= f.Ms):
+			t.Grid[i] = &stays[at-1].Grid
+		}
 	}
 	return t, nil
 }

@@ -1,0 +1,336 @@
+package postgres
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/gridward/gridward/geo/trail"
+)
+
+// Reading reads a playback's tracks: whose, when, and by what scope.
+type Reading struct {
+	People   []PlayPerson
+	From, To time.Time
+	Scope    []string
+}
+
+// plan says what the archive answers for and what only raw fixes do, as columns.
+type plan struct {
+	number          []int32 // of the person, for each kept day
+	region, worker  []int64
+	day             []time.Time
+	rawNumber       []int32 // for each stretch of raw fixes
+	rawRegion, rawW []int64
+	since, till     []time.Time
+	odd             []oddStretch // stretches whose raw partitions are gone: read one by one
+}
+
+type oddStretch struct {
+	number int32
+	stretch
+}
+
+const sqlPlayDays = `
+SELECT n.nr, t.day, t.until FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS n(nr, region, worker)
+JOIN trail_day t ON t.region_id = n.region AND t.worker_id = n.worker AND t.day BETWEEN $4 AND $5 AND NOT t.dirty AND t.until IS NOT NULL`
+
+func (r Reading) plan(ctx context.Context, q Querier) (plan, error) {
+	var p plan
+	n := len(r.People)
+	number, region, worker := make([]int32, n), make([]int64, n), make([]int64, n)
+	for i, person := range r.People {
+		number[i], region[i], worker[i] = int32(i), person.Region, person.ID
+	}
+	rows, err := q.Query(ctx, sqlPlayDays, number, region, worker, dayDate(r.From), dayDate(r.To))
+	if err != nil {
+		return p, fmt.Errorf("look what is archived: %w", err)
+	}
+	type key struct {
+		number int32
+		day    time.Time
+	}
+	until := map[key]time.Time{}
+	var nr int32
+	var day, till time.Time
+	if _, err := pgx.ForEachRow(rows, []any{&nr, &day, &till}, func() error { until[key{nr, day.UTC()}] = till; return nil }); err != nil {
+		return p, fmt.Errorf("look what is archived: %w", err)
+	}
+	there, err := FixDays(ctx, q)
+	if err != nil {
+		return p, err
+	}
+	for d := BusinessDay(r.From); d.Before(r.To); d = d.Add(dayLong) {
+		for i := range r.People {
+			since := d
+			if till, ok := until[key{int32(i), dayDate(d)}]; ok && till.After(d) {
+				p.number, p.region, p.worker, p.day = append(p.number, int32(i)), append(p.region, region[i]), append(p.worker, worker[i]), append(p.day, dayDate(d))
+				since = till
+			}
+			s := stretch{latest(since, r.From), earliest(d.Add(dayLong), r.To)}
+			if !s.from.Before(s.to) {
+				continue
+			}
+			if !there[s.from.Unix()/86400] || !there[(s.to.Unix()-1)/86400] {
+				p.odd = append(p.odd, oddStretch{int32(i), s})
+				continue
+			}
+			p.rawNumber, p.rawRegion, p.rawW = append(p.rawNumber, int32(i)), append(p.rawRegion, region[i]), append(p.rawW, worker[i])
+			p.since, p.till = append(p.since, s.from), append(p.till, s.to)
+		}
+	}
+	return p, nil
+}
+
+// The chunks of the kept days that touch [$5, $6), as far as the scope covers
+// what they were for.
+const playChunks = ` FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::date[]) AS n(nr, region, worker, day)
+JOIN trail_chunk c ON c.region_id = n.region AND c.day = n.day AND c.worker_id = n.worker AND c.from_at < $6 AND c.to_at >= $5
+JOIN worker w ON w.id = n.worker LEFT JOIN duty_session d ON d.id = c.session_id JOIN org o ON o.id = COALESCE(d.org_id, w.org_id) AND o.path LIKE ANY ($7)`
+
+const sqlPlayCounts = `SELECT n.nr, c.from_at, c.to_at, c.fixes, CASE WHEN c.from_at < $5 OR c.to_at >= $6 THEN c.body END` + playChunks
+
+const sqlPlayLines = `SELECT n.nr, c.from_at, c.to_at, c.line` + playChunks + ` ORDER BY n.nr, c.day, c.hour, c.seq`
+
+const sqlPlayBodies = `SELECT n.nr, c.from_at, c.to_at, c.body` + playChunks + ` ORDER BY n.nr, c.day, c.hour, c.seq`
+
+// The raw fixes of stretches; those beside the partitions come too.
+const playRaw = ` FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[]) AS n(nr, region, worker, since, till)
+CROSS JOIN LATERAL (` +
+	`SELECT ` + rawColumns + ` FROM fix f WHERE f.region_id = n.region AND f.worker_id = n.worker AND f.at >= n.since AND f.at < n.till
+UNION ALL
+SELECT ` + rawColumns + ` FROM fix_outside f WHERE f.region_id = n.region AND f.worker_id = n.worker AND f.at >= n.since AND f.at < n.till
+  AND NOT EXISTS (SELECT FROM fix r WHERE r.region_id = f.region_id AND r.worker_id = f.worker_id AND r.at = f.at AND r.device_id = f.device_id)
+) f
+JOIN worker w ON w.id = n.worker LEFT JOIN duty_session d ON d.id = f.session_id JOIN org o ON o.id = COALESCE(d.org_id, w.org_id) AND o.path LIKE ANY ($6)`
+
+const sqlPlayRawCounts = `SELECT n.nr, date_trunc('hour', f.at) AS hour, count(*)::integer, min(f.at), max(f.at)` + playRaw + ` GROUP BY 1, 2`
+
+const sqlPlayRaw = `SELECT f.*, n.nr` + playRaw + ` ORDER BY n.nr`
+
+// Heard is how much of a person there is in a playback.
+type Heard struct {
+	Fixes       int
+	First, Last time.Time // zero: nothing
+}
+
+func (h *Heard) add(n int, first, last time.Time) {
+	if n == 0 {
+		return
+	}
+	if h.Fixes == 0 || first.Before(h.First) {
+		h.First = first
+	}
+	if h.Fixes == 0 || last.After(h.Last) {
+		h.Last = last
+	}
+	h.Fixes += n
+}
+
+// HourFixes is how many fixes an hour holds.
+type HourFixes struct {
+	At    time.Time `json:"at"`
+	Fixes int       `json:"fixes"`
+}
+
+// Count says how many fixes there are of each person, and in which hours.
+func (r Reading) Count(ctx context.Context, q Querier) ([]Heard, []HourFixes, error) {
+	heard, hours := make([]Heard, len(r.People)), map[int64]int{}
+	fail := func(err error) ([]Heard, []HourFixes, error) {
+		return nil, nil, fmt.Errorf("count a playback's fixes: %w", err)
+	}
+	p, err := r.plan(ctx, q)
+	if err != nil {
+		return nil, nil, err
+	}
+	add := func(nr int32, n int, first, last time.Time) {
+		heard[nr].add(n, first, last)
+		if n > 0 {
+			hours[first.Truncate(hourLong).Unix()] += n
+		}
+	}
+	var (
+		nr, n       int32
+		first, last time.Time
+		hour        time.Time
+		body        []byte
+		fixes       []trail.Fix
+	)
+	rows, err := q.Query(ctx, sqlPlayCounts, p.number, p.region, p.worker, p.day, r.From, r.To, Under(r.Scope))
+	if err != nil {
+		return fail(err)
+	}
+	if _, err := pgx.ForEachRow(rows, []any{&nr, &first, &last, &n, &body}, func() error {
+		if body == nil {
+			add(nr, int(n), first, last)
+			return nil
+		}
+		if fixes, err = trail.Decode(fixes[:0], body); err != nil {
+			return err
+		}
+		if part := within(fixes, r.From, r.To); len(part) > 0 {
+			add(nr, len(part), time.UnixMilli(part[0].Ms), time.UnixMilli(part[len(part)-1].Ms))
+		}
+		return nil
+	}); err != nil {
+		return fail(err)
+	}
+	if len(p.rawW) > 0 {
+		rows, err := q.Query(ctx, sqlPlayRawCounts, p.rawNumber, p.rawRegion, p.rawW, p.since, p.till, Under(r.Scope))
+		if err != nil {
+			return fail(err)
+		}
+		if _, err := pgx.ForEachRow(rows, []any{&nr, &hour, &n, &first, &last}, func() error { add(nr, int(n), first, last); return nil }); err != nil {
+			return fail(err)
+		}
+	}
+	for _, s := range p.odd {
+		list, err := r.oddTracks(ctx, q, s)
+		if err != nil {
+			return nil, nil, err
+		}
+		for i := range list {
+			at := time.UnixMilli(list[i].Ms)
+			add(s.number, 1, at, at)
+		}
+	}
+	out := make([]HourFixes, 0, len(hours))
+	for _, h := range slices.Sorted(maps.Keys(hours)) {
+		out = append(out, HourFixes{time.Unix(h, 0).UTC(), hours[h]})
+	}
+	return heard, out, nil
+}
+
+func (r Reading) oddTracks(ctx context.Context, q Querier, s oddStretch) ([]Tracked, error) {
+	person := r.People[s.number]
+	return SeenTracks(ctx, q, person.Region, person.ID, s.from, s.to, r.Scope)
+}
+
+// within are the fixes, ordered by time, of [from, to).
+func within(fixes []trail.Fix, from, to time.Time) []trail.Fix {
+	by := func(f trail.Fix, ms int64) int { return cmp.Compare(f.Ms, ms) }
+	a, _ := slices.BinarySearchFunc(fixes, from.UnixMilli(), by)
+	b, _ := slices.BinarySearchFunc(fixes, to.UnixMilli(), by)
+	return fixes[a:max(a, b)]
+}
+
+// frame appends one frame of a playback: the person's number, a length, a chunk.
+func frame(dst []byte, number int32, chunk []byte) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(number))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(len(chunk)))
+	return append(dst, chunk...)
+}
+
+// Overview returns the simplified ways of all people as frames.
+func (r Reading) Overview(ctx context.Context, q Querier) ([]byte, error) {
+	return r.frames(ctx, q, sqlPlayLines, func(dst []byte, number int32, list []Tracked) []byte {
+		good := judge(list).good
+		for _, device := range slices.Sorted(maps.Keys(good)) {
+			for part := range slices.Chunk(outline(good[device], overviewM), trail.MaxChunk) {
+				dst = frame(dst, number, trail.Encode(nil, part))
+			}
+		}
+		return dst
+	})
+}
+
+// Chunks returns every fix of all people as frames, those of a person ordered by time.
+func (r Reading) Chunks(ctx context.Context, q Querier) ([]byte, error) {
+	return r.frames(ctx, q, sqlPlayBodies, func(dst []byte, number int32, list []Tracked) []byte {
+		byDevice := map[int64][]trail.Fix{}
+		for i := range list {
+			byDevice[list[i].Device] = append(byDevice[list[i].Device], list[i].Fix)
+		}
+		for _, device := range slices.Sorted(maps.Keys(byDevice)) {
+			for part := range slices.Chunk(byDevice[device], trail.MaxChunk) {
+				dst = frame(dst, number, trail.Encode(nil, part))
+			}
+		}
+		return dst
+	})
+}
+
+func (r Reading) frames(ctx context.Context, q Querier, sql string, put func(dst []byte, number int32, list []Tracked) []byte) ([]byte, error) {
+	fail := func(err error) ([]byte, error) { return nil, fmt.Errorf("read a playback: %w", err) }
+	p, err := r.plan(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	out := []byte{}
+	var (
+		nr          int32
+		first, last time.Time
+		bytes       []byte
+		fixes       []trail.Fix
+	)
+	rows, err := q.Query(ctx, sql, p.number, p.region, p.worker, p.day, r.From, r.To, Under(r.Scope))
+	if err != nil {
+		return fail(err)
+	}
+	if _, err := pgx.ForEachRow(rows, []any{&nr, &first, &last, &bytes}, func() error {
+		if !first.Before(r.From) && last.Before(r.To) {
+			out = frame(out, nr, bytes)
+			return nil
+		}
+		// The record says which days were looked at: nothing beyond them is handed out.
+		if fixes, err = trail.Decode(fixes[:0], bytes); err != nil {
+			return err
+		}
+		if part := within(fixes, r.From, r.To); len(part) > 0 {
+			out = frame(out, nr, trail.Encode(nil, part))
+		}
+		return nil
+	}); err != nil {
+		return fail(err)
+	}
+	if err := r.eachRaw(ctx, q, p, func(number int32, list []Tracked) { out = put(out, number, list) }); err != nil {
+		return fail(err)
+	}
+	for _, s := range p.odd {
+		list, err := r.oddTracks(ctx, q, s)
+		if err != nil {
+			return nil, err
+		}
+		out = put(out, s.number, list)
+	}
+	return out, nil
+}
+
+// eachRaw tells the raw fixes of each person, by time; the list is used again.
+func (r Reading) eachRaw(ctx context.Context, q Querier, p plan, tell func(number int32, list []Tracked)) error {
+	if len(p.rawW) == 0 {
+		return nil
+	}
+	rows, err := q.Query(ctx, sqlPlayRaw, p.rawNumber, p.rawRegion, p.rawW, p.since, p.till, Under(r.Scope))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var list []Tracked
+	person := int32(-1)
+	flush := func() {
+		if len(list) > 0 {
+			sortTracks(list)
+			tell(person, list)
+			list = list[:0]
+		}
+	}
+	for rows.Next() {
+		v := rows.RawValues()
+		if nr := int32(binary.BigEndian.Uint32(v[len(v)-1])); nr != person {
+			flush()
+			person = nr
+		}
+		t := scanRaw(v)
+		t.Fix = t.Stored()
+		list = append(list, t)
+	}
+	flush()
+	return rows.Err()
+}
