@@ -153,7 +153,7 @@ func person(field string, thing bool) bool {
 // events are the words for what happened, as a message's title says it.
 var events = map[string]string{
 	"incident.reported": "新事件上报", "incident.verify_requested": "下达核实", "incident.verified": "已核实", "incident.accepted": "已受理", "incident.rejected": "不予受理",
-	"incident.appealed": "已申诉", "incident.merged": "已并案", "incident.self_handled": "自行处置", "incident.dispatched": "已派遣，请签收", "incident.reported_up": "已上报上级",
+	"incident.appealed": "已申诉", "incident.merged": "已并案", "incident.inherited": "主案已结案", "incident.self_handled": "自行处置", "incident.dispatched": "已派遣，请签收", "incident.reported_up": "已上报上级",
 	"incident.pushed_down": "已下派", "incident.signed": "已签收", "incident.returned": "已退回", "incident.refused": "已拒绝", "incident.recalled": "已撤回", "incident.reassigned": "已改派",
 	"incident.assisted": "增加协办", "incident.waived": "协办免办", "incident.arrived": "已到场", "incident.delay_requested": "申请延期", "incident.delay_decided": "延期已审批",
 	"incident.suspend_requested": "申请挂账", "incident.suspend_decided": "挂账已审批", "incident.suspended": "已挂账", "incident.resumed": "恢复处置", "incident.fed_back": "已反馈", "incident.check_assigned": "下达核查",

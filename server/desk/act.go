@@ -164,7 +164,18 @@ func (d *Desk) conclude(ctx context.Context, tx pgx.Tx, f *file) (incident.Incid
 	if err := postgres.UpdateIncident(ctx, tx, f.inc); err != nil {
 		return f.inc, err
 	}
-	return d.record(ctx, tx, f)
+	if f.inc.State != incident.Closed || f.before.State == incident.Closed {
+		return d.record(ctx, tx, f)
+	}
+	merged, err := d.mergedInto(ctx, tx, f) // their rows are locked before the region's
+	if err != nil {
+		return f.inc, err
+	}
+	shown, err := d.record(ctx, tx, f)
+	if err != nil {
+		return f.inc, err
+	}
+	return shown, d.pass(ctx, tx, f, merged)
 }
 
 // record reads the case back as everybody will see it and writes the journal.
@@ -194,7 +205,7 @@ func (d *Desk) record(ctx context.Context, tx pgx.Tx, f *file) (incident.Inciden
 // kinds names the journal entry of each action.
 var kinds = map[incident.Action]string{
 	incident.RequestVerify: "incident.verify_requested", incident.VerifyResult: "incident.verified", incident.Accept: "incident.accepted", incident.Reject: "incident.rejected",
-	incident.Appeal: "incident.appealed", incident.Merge: "incident.merged", incident.SelfHandle: "incident.self_handled", incident.Dispatch: "incident.dispatched",
+	incident.Appeal: "incident.appealed", incident.Merge: "incident.merged", incident.Inherit: "incident.inherited", incident.SelfHandle: "incident.self_handled", incident.Dispatch: "incident.dispatched",
 	incident.ReportUp: "incident.reported_up", incident.PushDown: "incident.pushed_down", incident.Sign: "incident.signed", incident.Return: "incident.returned",
 	incident.Refuse: "incident.refused", incident.Recall: "incident.recalled", incident.Reassign: "incident.reassigned", incident.AddAssist: "incident.assisted",
 	incident.Waive: "incident.waived", incident.Arrive: "incident.arrived", incident.RequestDelay: "incident.delay_requested", incident.DecideDelay: "incident.delay_decided",
@@ -220,7 +231,7 @@ func (d *Desk) prepare(ctx context.Context, tx pgx.Tx, f *file, do incident.Acti
 		return d.leeway(ctx, tx, f)
 	case incident.Merge:
 		if deed.Into != nil && *deed.Into != f.inc.ID {
-			parent, err := postgres.IncidentByID(ctx, tx, *deed.Into)
+			parent, err := postgres.ShareIncident(ctx, tx, *deed.Into) // it may be closing this moment
 			if err != nil {
 				return err
 			}

@@ -503,3 +503,30 @@ func (o *cityHall) sound(inc incident.Incident) {
 		o.t.Fatalf("%s: open %v, suspended at %v", inc.State, inc.Open, inc.SuspendedAt)
 	}
 }
+
+// Who reported a case that was merged hears what came of the one it was merged
+// into, through any number of merges, and once.
+func TestMergedCasesInheritTheResult(t *testing.T) {
+	t.Parallel()
+	o := newCityHall(t)
+	main, second, third := o.report(), o.report(), o.report()
+	third = o.act("operator", third, incident.Merge, incident.Deed{Into: &second.ID})
+	second = o.act("operator", second, incident.Merge, incident.Deed{Into: &main.ID})
+	main = o.act("commander", main, incident.ForceClose, incident.Deed{Reason: "已由物业清理"})
+	for _, before := range []incident.Incident{second, third} {
+		got := o.fresh(before.ID)
+		if got.State != incident.Merged || got.Version != before.Version+1 || got.PublicReply != "主案 "+main.CaseNo+" 已结案 已由物业清理" {
+			t.Errorf("%s: %s version %d reply %q", got.CaseNo, got.State, got.Version, got.PublicReply)
+		}
+	}
+	var entries int64
+	o.one(&entries, `SELECT count(*) FROM journal WHERE kind = 'incident.inherited'`)
+	if entries != 2 {
+		t.Errorf("%d entries, want 2", entries)
+	}
+	o.chain()
+	fourth := o.report()
+	if _, err := o.desk.Act(t.Context(), o.cast["operator"], fourth.ID, fourth.Version, incident.Merge, incident.Deed{Into: &main.ID}); !fault.Is(err, fault.Conflict) {
+		t.Errorf("merged into a closed case: %v", err)
+	}
+}

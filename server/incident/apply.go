@@ -148,6 +148,8 @@ func (a *act) decide(do Action) error {
 		return a.needReason()
 	case Merge:
 		return a.merge()
+	case Inherit:
+		return a.inherit()
 	case SelfHandle:
 		return a.selfHandle()
 	case Dispatch:
@@ -291,6 +293,19 @@ func (a *act) merge() error {
 	into := p.ID
 	a.inc.MergedInto, a.done.Other = &into, &into
 	a.done.Note = p.CaseNo
+	return nil
+}
+
+// inherit gives a merged case the result of the case that it was merged into.
+func (a *act) inherit() error {
+	p := a.with.Parent
+	if p == nil || a.inc.MergedInto == nil || p.ID != *a.inc.MergedInto || p.ClosedAt == nil {
+		return conflict("主案还没有结案")
+	}
+	id := p.ID
+	a.done.Other, a.done.Result = &id, p.CloseReason
+	a.done.Note = strings.TrimSpace("主案 " + p.CaseNo + " 已结案 " + strings.TrimSpace(a.deed.Text))
+	a.inc.PublicReply = a.done.Note
 	return nil
 }
 

@@ -17,6 +17,7 @@ const (
 	Reject          Action = "reject"            // 不予受理
 	Appeal          Action = "appeal"            // 申诉
 	Merge           Action = "merge"             // 并案
+	Inherit         Action = "inherit"           // 承接并案结果
 	SelfHandle      Action = "self_handle"       // 自行处置
 	Dispatch        Action = "dispatch"          // 派遣
 	ReportUp        Action = "report_up"         // 上报(升级)
@@ -97,6 +98,7 @@ var life = []step{
 	{Do: Reject, From: []State{Reported}, To: Rejected, By: triagers, Name: "不予受理"},
 	{Do: Appeal, From: []State{Rejected}, To: Reported, By: []Capacity{AsReporter}, Name: "申诉", Remark: "一次"},
 	{Do: Merge, From: []State{Reported, Accepted}, To: Merged, By: triagers, Name: "并案"},
+	{Do: Inherit, From: []State{Merged}, By: []Capacity{AsClock}, Name: "承接主案结果", Remark: "主案结案时，并入的事件承接其结果"},
 	{Do: SelfHandle, From: []State{Reported, Accepted}, By: []Capacity{AsLeader}, Name: "自行处置", Remark: "一级；抽中核查的进入已反馈，未抽中的直接结案"},
 	{Do: Dispatch, From: []State{Accepted, Returned}, To: Dispatched, By: triagers, Name: "派遣", Remark: "两次退回后由指挥长指定"},
 	{Do: ReportUp, From: []State{Accepted, Dispatched, Handling}, To: Accepted, By: []Capacity{AsLeader, AsStation, AsHead, AsOperator, AsCommander}, Name: "上报", Remark: "级别加一"},

@@ -85,6 +85,12 @@ func factsFor(do Action, inc *Incident) Facts {
 		parent := someCase(Accepted, 2)
 		parent.ID = *wholeDeed().Into
 		with.Parent = &parent
+	case Inherit:
+		parent := someCase(Closed, 2)
+		parent.ID = *wholeDeed().Into
+		past := noon.AddDate(0, 0, -1)
+		parent.ClosedAt, inc.MergedInto = &past, &parent.ID
+		with.Parent = &parent
 	case DecideDelay:
 		inc.DelayAsked = true
 	case DecideSuspend:

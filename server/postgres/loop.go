@@ -20,8 +20,12 @@ const sqlLockIncident = `SELECT id FROM incident WHERE id = $1 FOR UPDATE`
 // Every command that changes a case takes this lock first and the region's row
 // (AppendJournal) last.
 func LockIncident(ctx context.Context, tx pgx.Tx, id uuid.UUID) (incident.Incident, error) {
+	return lockedIncident(ctx, tx, sqlLockIncident, id)
+}
+
+func lockedIncident(ctx context.Context, tx pgx.Tx, sql string, id uuid.UUID) (incident.Incident, error) {
 	var there uuid.UUID
-	err := tx.QueryRow(ctx, sqlLockIncident, id).Scan(&there)
+	err := tx.QueryRow(ctx, sql, id).Scan(&there)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return incident.Incident{}, fault.New(fault.Missing, "没有这个事件，或者不在您的管辖范围")
 	}
@@ -29,6 +33,28 @@ func LockIncident(ctx context.Context, tx pgx.Tx, id uuid.UUID) (incident.Incide
 		return incident.Incident{}, fmt.Errorf("lock the incident: %w", err)
 	}
 	return IncidentByID(ctx, tx, id)
+}
+
+const sqlShareIncident = `SELECT id FROM incident WHERE id = $1 FOR SHARE`
+
+// ShareIncident returns one case as it stands and keeps it so until the transaction ends.
+func ShareIncident(ctx context.Context, tx pgx.Tx, id uuid.UUID) (incident.Incident, error) {
+	return lockedIncident(ctx, tx, sqlShareIncident, id)
+}
+
+const sqlMergedInto = `SELECT id FROM incident WHERE merged_into = $1 AND state = 'merged' ORDER BY id`
+
+// MergedInto lists the cases that were merged into this one.
+func MergedInto(ctx context.Context, q Querier, id uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.Query(ctx, sqlMergedInto, id)
+	if err != nil {
+		return nil, fmt.Errorf("list what was merged into the case: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+	if err != nil {
+		return nil, fmt.Errorf("list what was merged into the case: %w", err)
+	}
+	return list, nil
 }
 
 const sqlUpdateIncident = `

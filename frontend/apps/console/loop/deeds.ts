@@ -34,6 +34,7 @@ const tones: Record<string, Line['tone']> = {
   'incident.evaluated': 'good',
   'incident.closed': 'good',
   'incident.archived': 'good',
+  'incident.inherited': 'good',
 }
 
 /** In these the organisation named is the one that was told to act; in the others it is the one that acted. */
