@@ -143,8 +143,11 @@ type item struct {
 	kept  bool
 	noise float64 // metres, of the fixes around
 	pace  float64 // m/s, of the time before
-	usual float64 // m/s, of the fixes around
-	burst bool    // the fixes around jump about
+	long  float64 // m/s, of the many fixes around
+	usual float64 // m/s, of those, or of the next few when they are faster
+	stir  float64 // metres that the fixes next to it are off
+	burst bool    // they jump about
+	wild  bool    // and far
 	off   float64 // metres from where the neighbours say that it should be
 }
 

@@ -23,18 +23,21 @@ type path struct {
 	calmed int     // items before it know the noise around them
 	scored int     // items before it have a score
 	chosen int     // items before it are judged
+	forgot int     // items that were before items[0]
 	work   []float64
 }
 
 const (
 	around    = 36 // candidates on either side tell what is usual
-	burst     = 3  // candidates on either side tell whether this is a burst of noise
+	often     = 4  // candidates share what is usual
+	soon      = 8  // candidates before, or after, tell when it has just changed
+	stirred   = 4  // candidates on either side tell whether this is a burst of noise
+	burst     = 3  // candidates on either side are looked at again in one
 	span      = 96 // a step leaves out less than this many
 	stride    = 16 // so many are judged at once
 	paceOver  = 20 // seconds: a pace is of at least so long a time
 	tooLong   = 300
-	awkward   = 250  // metres: the extra cost of a step that is much faster than the pace
-	ludicrous = 2500 // metres: of one faster than Options.MaxSpeed
+	ludicrous = 2500 // metres: the extra cost of a step faster than Options.MaxSpeed
 )
 
 func (p *path) take(c *Cleaner, it *item) {
@@ -51,6 +54,7 @@ func (p *path) take(c *Cleaner, it *item) {
 	}
 	if p.chosen >= 4*span { // forget what no step reaches
 		n := p.chosen - 2*span
+		p.forgot += n
 		p.items = slices.Delete(p.items, 0, n)
 		p.ready, p.calmed, p.scored, p.chosen = p.ready-n, p.calmed-n, p.scored-n, p.chosen-n
 	}
@@ -95,7 +99,8 @@ func (p *path) look() {
 // quantile is the q-quantile of the numbers that get returns, or d without any.
 func (p *path) quantile(from, to int, q, d float64, get func(*item) float64) float64 {
 	p.work = p.work[:0]
-	for _, it := range p.items[max(from, 0):min(to, p.ready)] {
+	from = max(from, 0)
+	for _, it := range p.items[from:max(from, min(to, p.ready))] {
 		if v := get(it); v == v {
 			p.work = append(p.work, v)
 		}
@@ -103,11 +108,46 @@ func (p *path) quantile(from, to int, q, d float64, get func(*item) float64) flo
 	if len(p.work) == 0 {
 		return d
 	}
-	slices.Sort(p.work)
-	return p.work[min(int(q*float64(len(p.work))), len(p.work)-1)]
+	return nth(p.work, min(int(q*float64(len(p.work))), len(p.work)-1))
+}
+
+// nth puts the k-th smallest where it belongs and returns it.
+func nth(v []float64, k int) float64 {
+	for lo, hi := 0, len(v)-1; lo < hi; {
+		pivot := v[(lo+hi)/2]
+		i, j := lo, hi
+		for i <= j {
+			for v[i] < pivot {
+				i++
+			}
+			for v[j] > pivot {
+				j--
+			}
+			if i <= j {
+				v[i], v[j] = v[j], v[i]
+				i, j = i+1, j-1
+			}
+		}
+		switch {
+		case k <= j:
+			hi = j
+		case k >= i:
+			lo = i
+		default:
+			return v[k]
+		}
+	}
+	return v[k]
 }
 
 func itemOff(it *item) float64 { return it.off }
+
+func calmPace(it *item) float64 {
+	if it.burst {
+		return math.NaN()
+	}
+	return it.pace
+}
 
 // calm finds the noise around the next item, and whether it is in a burst.
 func (p *path) calm() {
@@ -115,25 +155,52 @@ func (p *path) calm() {
 	it := p.items[j]
 	// Of the middle of the neighbours' offsets, and of the calm ones: white noise
 	// of s metres on each axis puts a quarter of the fixes less than 0.929·s off.
-	it.noise = p.quantile(j-around, j+around+1, 0.25, 5, itemOff) / 0.929
-	it.burst = p.quantile(j-burst, j+burst+1, 0.5, 0, itemOff) > max(18, 3.2*max(it.noise, 1))
+	if (p.forgot+j)%often == 0 || j == 0 {
+		it.noise = p.quantile(j-around, j+around+1, 0.25, 5, itemOff) / 0.929
+	} else {
+		it.noise = p.items[j-1].noise
+	}
+	it.stir = p.quantile(j-stirred, j+stirred+1, 0.4, 0, itemOff)
+	it.burst = it.stir > max(18, 3.2*max(it.noise, 1))
 	p.calmed++
 }
+
+// calm is the noise that is taken for granted.
+func (a *item) calm() float64 { return min(max(a.noise, 1), 30) }
+
+// reach is how far one gets in t seconds without anybody wondering.
+func (a *item) reach(t float64) float64 {
+	if a.wild {
+		return 2 + a.calm() + max(1.5, a.usual)*t
+	}
+	return a.easily(t)
+}
+
+func (a *item) easily(t float64) float64 { return 2 + 2.5*a.calm() + 1.3*max(1.5, a.usual)*t }
 
 // score finds the cheapest path that ends in the next item.
 func (p *path) score(c *Cleaner) {
 	j := p.scored
 	it := p.items[j]
-	it.usual = p.quantile(j-around, min(j+around+1, p.calmed), 0.7, 1, func(it *item) float64 {
-		if it.burst {
-			return math.NaN()
+	if (p.forgot+j)%often == 0 || j == 0 {
+		it.long = p.quantile(j-around, min(j+around+1, p.calmed), 0.7, 1, calmPace)
+	} else {
+		it.long = p.items[j-1].long
+	}
+	it.usual = it.long
+	for _, from := range [...]int{j - soon, j + 1} { // somebody who has just got into a bus, or out of it
+		it.usual = max(it.usual, p.quantile(from, min(from+soon, p.calmed), 0.35, 0, calmPace))
+	}
+	price := 22 + 5*it.calm()
+	if it.burst { // little speaks for a fix
+		price /= 4
+		step := 0.0
+		if j > 0 {
+			step = it.usual * seconds(p.items[j-1], it)
 		}
-		return it.pace
-	})
-	calm, pace := min(max(it.noise, 1), 30), max(1.5, it.usual)
-	price := 22 + 5*calm
-	if it.burst {
-		price /= 4 // in a burst of noise little speaks for a fix
+		if it.wild = it.stir > max(30, 4.5*it.calm(), 0.7*step); it.wild { // and next to nothing
+			price /= 2
+		}
 	}
 	best, from, drops := 0.0, 0, 0.0
 	if j > 0 {
@@ -148,12 +215,9 @@ func (p *path) score(c *Cleaner) {
 		}
 		if t := seconds(b, it); t > 0 {
 			d := b.to(it)
-			cost := max(0, d-2.5*calm-1.3*pace*t-2)
-			switch v := (d - 5*calm) / t; {
-			case v > c.o.MaxSpeed:
+			cost := max(0, d-it.reach(t))
+			if (d-5*it.calm())/t > c.o.MaxSpeed {
 				cost += ludicrous
-			case v > 4*pace+5:
-				cost += awkward
 			}
 			if s := b.score + dropped + cost; s < best {
 				best, from = s, k
@@ -187,12 +251,30 @@ func (p *path) choose(c *Cleaner, end int) {
 			break
 		}
 	}
-	for i := p.chosen; i < end; i++ {
-		it := p.items[i]
-		if !it.kept {
+	for i := p.chosen; i < min(end+burst, p.scored); i++ {
+		if it := p.items[i]; !it.kept {
 			it.Why = p.why(c, i)
 		}
+	}
+	for i := p.chosen; i < end; i++ {
+		it := p.items[i]
 		it.done = true
+		if !it.kept || !it.burst {
+			continue
+		}
+		before, after := 0, 0 // what lies on the path amid noise does so by chance
+		for k := max(i-burst, 0); k <= min(i+burst, p.scored-1); k++ {
+			switch n := p.items[k]; {
+			case n.kept || n.Why != Noise:
+			case k < i:
+				before++
+			default:
+				after++
+			}
+		}
+		if min(before, after) > 0 && before+after >= burst {
+			it.Why = Noise
+		}
 	}
 	p.chosen = end
 }
@@ -211,8 +293,7 @@ func (p *path) why(c *Cleaner, i int) Reason {
 				return n
 			}
 			strays++
-			t := math.Abs(seconds(last, n))
-			if last.to(n) <= 6*min(max(it.noise, 1), 30)+3*max(2, it.pace)*t {
+			if last.to(n) <= it.easily(math.Abs(seconds(last, n))) {
 				run++
 			}
 			last = n

@@ -73,11 +73,11 @@ func (w *walked) end() float64 {
 
 // reach is how far from a place a fix may be and still be at it.
 func (w *walked) reach(it *item) float64 {
-	r := w.c.o.StayRadius
+	r := max(w.c.o.StayRadius, 3*it.noise)
 	if a := float64(it.Accuracy); a == a {
-		r = min(max(r, 1.5*a), 1.5*r)
+		r = max(r, 1.5*a)
 	}
-	return r
+	return min(r, w.c.o.widest)
 }
 
 func (w *walked) off(it *item) float64 { return math.Hypot(it.x-w.x, it.y-w.y) }
@@ -118,7 +118,7 @@ func (w *walked) visit(it *item) {
 func (w *walked) arrive(it *item) {
 	h, o := w.held, &w.c.o
 	from := len(h) - 1
-	for from > 0 && it.Ms-h[from].Ms < o.StayMs && h[from].Ms-h[from-1].Ms <= bridge {
+	for from > 0 && (it.Ms-h[from].Ms < o.StayMs || len(h)-from < 3) && h[from].Ms-h[from-1].Ms <= bridge {
 		from--
 	}
 	if it.Ms-h[from].Ms < o.StayMs || len(h)-from < 3 {
@@ -225,7 +225,7 @@ func (w *walked) leave(atEnd bool) {
 			in = append(in, m)
 		}
 	}
-	if len(in) < 3 || to-from < o.StayMs-min(30_000, o.StayMs/10) {
+	if len(in) < 2 || to-from < o.StayMs-min(30_000, o.StayMs/10) {
 		rest = slices.Clone(h[w.lastIn+1:])
 		w.walk(w.lastIn + 1)
 	} else {
@@ -306,7 +306,10 @@ func (w *walked) edge(h []*item, back bool) int64 {
 		pts = append(pts, seen{since(at(begin), m), m.x - w.x, m.y - w.y})
 	}
 	best, when := 0.0, pts[first-begin].t
-	top := pts[len(pts)-1].t
+	// He is there soon after he has crossed the circle.
+	crossed := pts[first-begin]
+	speed := math.Hypot(crossed.x-pts[0].x, crossed.y-pts[0].y) / crossed.t
+	top := min(pts[len(pts)-1].t, crossed.t+max(2*w.reach(at(first))/max(speed, 0.3), float64(w.c.o.StayMs)/4000))
 	for t := 1.0; t <= top; t++ {
 		var sx, sy, s float64
 		for _, p := range pts {

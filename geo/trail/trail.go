@@ -104,7 +104,7 @@ type Options struct {
 	Accuracy   float64 // metres; vaguer fixes are not part of the trail: 50
 	MaxSpeed   float64 // m/s; nobody here is faster: 45
 	StayMs     int64   // a stay lasts at least this long: 4 min
-	StayRadius float64 // metres around its place: 35
+	StayRadius float64 // metres around its place: 35, and up to half as much again amid noise
 	Frozen     int     // so many identical fixes are a frozen receiver: 8
 	From, To   int64   // fixes at other times have a wrong clock: any
 	ClockFlags uint32  // flags that say that the clock is wrong: none
@@ -112,6 +112,8 @@ type Options struct {
 	ReorderMs  int64   // how long a Cleaner waits for fixes that were overtaken: 60 s
 	BorderM    float64 // metres beyond the border of an area: surely out: 30
 	DwellMs    int64   // nearer than that: out after so long: 60 s
+
+	widest float64 // what StayRadius may become amid noise
 }
 
 func orInt[T int | int64](v, d T) T {
@@ -133,7 +135,9 @@ func (o Options) filled() Options {
 	o.Accuracy = orFloat(o.Accuracy, 50)
 	o.MaxSpeed = orFloat(o.MaxSpeed, 45)
 	o.StayMs = orInt(o.StayMs, 240_000)
-	o.StayRadius = orFloat(o.StayRadius, 35)
+	if o.widest = o.StayRadius; o.StayRadius == 0 {
+		o.StayRadius, o.widest = 35, 52.5
+	}
 	o.Frozen = orInt(o.Frozen, 8)
 	o.ReorderMs = orInt(o.ReorderMs, 60_000)
 	o.BorderM = orFloat(o.BorderM, 30)

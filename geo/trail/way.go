@@ -35,6 +35,7 @@ const (
 	binPaces = 8    // …unless one goes farther than this many metres meanwhile
 	widest   = 8    // steps of the widest chord, before it is doubled
 	block    = 32   // nodes that are measured alike
+	straight = 20   // seconds: what is off the line between neighbours farther apart is the way itself
 	context  = 16   // nodes on either side that tell how
 )
 
@@ -126,12 +127,14 @@ func (w *way) tune(from, to int) {
 		d := w.quantile(a, b-m, 0.6, func(i int) float64 {
 			return math.Hypot(w.nodes[i+m].x-w.nodes[i].x, w.nodes[i+m].y-w.nodes[i].y)
 		})
-		w.noise, w.steps = off, m
-		if dt*float64(m) > 20 { // what is off the line of neighbours so far apart is the way itself
+		w.steps = m
+		if dt*float64(m) <= straight {
+			w.noise = off
+		} else if m == 1 {
 			w.noise = min(off, 5)
 			break
 		}
-		if d*d-2*off*off >= 9*off*off {
+		if d*d-2*w.noise*w.noise >= 12*w.noise*w.noise {
 			break
 		}
 	}
@@ -148,8 +151,7 @@ func (w *way) quantile(from, to int, q float64, get func(int) float64) float64 {
 	if len(w.work) == 0 {
 		return 0
 	}
-	slices.Sort(w.work)
-	return w.work[int(q*float64(len(w.work)))]
+	return nth(w.work, int(q*float64(len(w.work))))
 }
 
 // chord is the distance between two nodes, or ends of the stretch beyond it,
