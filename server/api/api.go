@@ -142,6 +142,7 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.catalogueRoutes()
 	a.whistleRoutes()
 	a.printRoutes(mux)
+	a.patrolReportRoute(mux)
 	a.assessRoutes(mux)
 	describeProblem(a.huma.OpenAPI())
 	return a

@@ -96,6 +96,7 @@ var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).archiveProbes,
 	(*world).deadlineProbes,
 	(*world).assessProbes,
+	(*world).boardProbes,
 }
 
 // may is the table of who may do what, written down a second time on purpose:
