@@ -4,6 +4,7 @@ import { en as loopEn, zh as loopZh } from '@core/incident/words'
 import { assess } from './texts/assess'
 import { tongue } from './texts/book'
 import { loop } from './texts/loop'
+import { patrol } from './texts/patrol'
 import { rules } from './texts/rules'
 import { statistics } from './texts/statistics'
 import { watch } from './texts/watch'
@@ -656,7 +657,7 @@ const en: Record<keyof typeof zh, string> = {
   'org.partner': 'Partner',
 }
 
-const books = { ...loop, ...watch, ...rules, ...statistics, ...assess }
+const books = { ...loop, ...watch, ...rules, ...statistics, ...assess, ...patrol }
 const whole = { ...loopZh, ...zh, ...tongue(books, 0) }
 
 export const t = texts(whole, { ...loopEn, ...en, ...tongue(books, 1) })
