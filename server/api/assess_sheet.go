@@ -174,7 +174,7 @@ type assessForm struct {
 	PrintedBy, PrintedAt, State      string
 	Period                           postgres.AssessPeriod
 	Level                            assess.Level
-	Personal                         bool
+	Personal, Special                bool
 	From, To, Published, AppealUntil string
 	Dimensions                       []assess.Dimension
 	Rows                             []formScore
@@ -211,7 +211,7 @@ func (a *API) assessForm(ctx context.Context, who access.Session, r *http.Reques
 		f.Water = append(f.Water, who.Name+" "+now)
 	}
 	t := b.templates[level]
-	f.Dimensions = t.Plan.Dimensions
+	f.Dimensions, f.Special = t.Plan.Dimensions, t.Plan.Special > 0
 	var grades []string
 	for _, g := range t.Plan.Bands {
 		grades = append(grades, g.Name+" ≥ "+strings.TrimSuffix(assess.Hundredths(g.AtLeast).Text(), ".00"))

@@ -349,3 +349,82 @@ func TestAPeriodFromItsOpeningToItsLock(t *testing.T) {
 		t.Errorf("journal: %s", kinds)
 	}
 }
+
+// 0.6 of the mean of the published quarters, adjusted, and 0.4 of the year-end inspection.
+func TestAYearIsItsQuartersAndAnInspection(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.at("2027-01-10 10:00")
+	w.exec(`UPDATE grid_version SET valid_from = '2025-01-01'`)
+	w.account("inspector", w.street, access.Inspector)
+	kase := func(month time.Month, late bool) {
+		due := time.Date(2026, month, 10, 9, 0, 0, 0, incident.BusinessZone())
+		closed := due
+		if late {
+			closed = due.AddDate(0, 0, 1)
+		}
+		id := uuid.New()
+		w.exec(`INSERT INTO incident (id, region_id, case_no, title, org_id, grid_id, address, reported_at, updated_at, state, tier, accepted_at, closed_at, case_due) VALUES ($1, $2, $3, '某事', $4, $5, '某路', $6, $6, 'archived', 2, $6, $7, $6)`,
+			id, w.street, id.String()[:12], w.org["东湖"], w.grid["东湖"], due, closed)
+	}
+	for month, late := range map[time.Month][]bool{time.May: {false, false, false, true}, time.August: {false, true}, time.November: {false}} {
+		for _, l := range late {
+			kase(month, l)
+		}
+	}
+	run := func(kind, label string, publish bool) string {
+		at := fmt.Sprintf("/assess/periods/%v", w.must("street-commander1", "POST", "/assess/periods", map[string]any{"kind": kind, "label": label})["id"])
+		w.must("street-commander1", "POST", at+"/compute", map[string]any{})
+		if publish {
+			w.must("street-commander1", "POST", at+"/publish", map[string]any{})
+		}
+		return at
+	}
+	run("quarter", "2026-Q2", true)          // 75
+	third := run("quarter", "2026-Q3", true) // 50, and 9 by a decision
+	run("quarter", "2026-Q4", false)         // 100, a draft that does not count
+	w.must("street-commander1", "POST", third+"/adjust", map[string]any{"level": "grid", "subject": w.grid["东湖"], "points": 9, "reason": "专班核定"})
+	year := run("year", "2026", false)
+	score := func() (any, any) {
+		shown, rank, _ := shownScore(w.must("street-commander1", "GET", year+"/scores?level=grid", nil), "东湖第一网格")
+		return shown, rank
+	}
+	if shown, rank := score(); shown != 67.0 || rank != 1.0 { // (75+59)/2, and no inspection yet
+		t.Errorf("the quarters alone: %v, rank %v", shown, rank)
+	}
+	w.at("2027-01-10 11:00")
+	inspection := w.must("inspector", "POST", year+"/inspections", map[string]any{"title": "年度总评", "members": []string{"人大"}, "draw": 2})
+	for _, mark := range []float64{90, 85} {
+		w.must("inspector", "POST", fmt.Sprintf("/assess/inspections/%s/findings", inspection["id"]), map[string]any{"level": "grid", "subject": w.grid["东湖"], "score": mark, "reason": "年终现场查看"})
+	}
+	w.at("2027-01-10 12:00")
+	w.must("street-commander1", "POST", year+"/compute", map[string]any{})
+	if shown, _ := score(); shown != 75.2 { // 0.6·67 + 0.4·87.5
+		t.Errorf("with the inspection: %v", shown)
+	}
+	// the community stands on the year of its grids
+	if shown, _, _ := shownScore(w.must("street-commander1", "GET", year+"/scores?level=community", nil), "东湖社区"); shown != 75.2 {
+		t.Errorf("the community: %v", shown)
+	}
+	// 西山 has neither: no score, no rank
+	if shown, rank, _ := shownScore(w.must("street-commander1", "GET", year+"/scores?level=grid", nil), "西山第一网格"); shown != nil || rank != 0.0 {
+		t.Errorf("nothing is no nought: %v, rank %v", shown, rank)
+	}
+	// An edited template is a version; the draft takes it, what was published keeps its own.
+	templates := w.must("street-commander1", "GET", "/assess/templates", nil)["templates"].([]any)
+	plan := templates[0].(map[string]any)["plan"].(map[string]any)
+	plan["quarters"], plan["inspection"] = 10000, 0
+	w.refused("weights that do not sum", 422, "street-commander1", "PUT", "/assess/templates/grid", map[string]any{"version": 0, "name": "网格年度考核", "plan": map[string]any{"dimensions": []any{}, "special": 0, "bands": []any{}}})
+	made := w.must("street-commander1", "PUT", "/assess/templates/grid", map[string]any{"version": 0, "name": "网格年度考核", "plan": plan})
+	w.refused("somebody else was faster", 409, "street-commander1", "PUT", "/assess/templates/grid", map[string]any{"version": 0, "name": "网格年度考核", "plan": plan})
+	if made["version"] != 1.0 {
+		t.Errorf("version %v", made["version"])
+	}
+	w.must("street-commander1", "POST", year+"/compute", map[string]any{})
+	if shown, _ := score(); shown != 67.0 {
+		t.Errorf("by the new template: %v", shown)
+	}
+	if got := w.must("street-commander1", "GET", third, nil)["templates"].([]any)[0].(map[string]any); got["name"] != "网格考核（默认）" {
+		t.Errorf("the published quarter stands on %v", got["name"])
+	}
+}

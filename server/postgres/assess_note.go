@@ -396,7 +396,7 @@ const sqlAssessMine = `
 SELECT 'grid' AS level, a.grid_id AS subject FROM account c JOIN grid_assignment a ON a.worker_id = c.worker_id
 WHERE c.id = $1 AND a.valid_to IS NULL AND a.role IN ('leader','worker','guide')
 UNION SELECT 'guide', a.worker_id FROM account c JOIN grid_assignment a ON a.worker_id = c.worker_id WHERE c.id = $1 AND a.role = 'guide'
-UNION SELECT CASE WHEN o.kind IN ('village','community') THEN 'community' ELSE 'department' END, o.id
+UNION SELECT CASE WHEN o.kind IN ('village','community') THEN 'community' ELSE 'department' END, CASE WHEN o.kind = 'department' THEN (SELECT d.id FROM org d WHERE d.kind = 'department' AND o.path LIKE d.path || '%' ORDER BY length(d.path) LIMIT 1) ELSE o.id END
 FROM account_post p JOIN org o ON o.id = p.org_id
 WHERE p.account_id = $1 AND p.valid_from <= current_date AND (p.valid_to IS NULL OR p.valid_to >= current_date)
   AND (o.kind IN ('village','community') AND p.role = 'station' OR o.kind = 'department' AND p.role IN ('dept_clerk','dept_head'))`

@@ -91,9 +91,10 @@ func AssessGuides(ctx context.Context, q Querier, region int64, from, to time.Ti
 }
 
 const sqlAssessOrgs = `
-SELECT id, name, path FROM org WHERE region_id = $1 AND kind = ANY ($2) AND valid_from::timestamp AT TIME ZONE 'Asia/Shanghai' < $4 AND (valid_to IS NULL OR valid_to::timestamp AT TIME ZONE 'Asia/Shanghai' > $3) ORDER BY code`
+SELECT id, name, path FROM org o WHERE region_id = $1 AND kind = ANY ($2) AND NOT EXISTS (SELECT FROM org p WHERE p.id = o.parent_id AND p.kind = ANY ($2)) AND valid_from::timestamp AT TIME ZONE 'Asia/Shanghai' < $4 AND (valid_to IS NULL OR valid_to::timestamp AT TIME ZONE 'Asia/Shanghai' > $3) ORDER BY code`
 
-// AssessOrgs are a region's organisations of some kinds in a period.
+// AssessOrgs are a region's organisations of some kinds in a period; not those
+// that stand below another of them.
 func AssessOrgs(ctx context.Context, q Querier, region int64, kinds []string, from, to time.Time) ([]AssessSubject, error) {
 	rows, err := q.Query(ctx, sqlAssessOrgs, region, kinds, from, to)
 	if err != nil {
@@ -117,10 +118,13 @@ func AssessOrgs(ctx context.Context, q Querier, region int64, kinds []string, fr
 // and $6 the bits asked below the line and found, $7 and $8 above it, $9 whose a
 // case is, $10 tiers, $11 a target for each month, $12 the region.
 const (
+	// A department's are also the orders to what stands below it.
+	departments = `(SELECT h.id AS org, d.id AS department FROM org d JOIN org h ON h.path LIKE d.path || '%' WHERE d.id = ANY ($4))`
+
 	caseThings = `
 SELECT i.subject, i.id::text AS ref, i.t AS at, (i.tally & $7::integer = $8::integer)::integer AS n, 1 AS d
-FROM (SELECT CASE $9::text WHEN 'grid' THEN grid_id WHEN 'department' THEN handler_org WHEN 'reporter' THEN reporter_worker END AS subject, id, tally, tier, region_id, `
-	caseWhere = ` AS t FROM incident) i
+FROM (SELECT CASE $9::text WHEN 'grid' THEN x.grid_id WHEN 'department' THEN u.department WHEN 'reporter' THEN x.reporter_worker END AS subject, x.id, x.tally, x.tier, x.region_id, x.`
+	caseWhere = ` AS t FROM incident x LEFT JOIN ` + departments + ` u ON u.org = x.handler_org AND $9::text = 'department') i
 WHERE i.t >= $1 AND i.t < $2 AND i.region_id = $12 AND i.subject = ANY ($4) AND i.tally & $5::integer = $6::integer AND (cardinality($10::smallint[]) = 0 OR i.tier = ANY ($10)) AND $3::timestamptz IS NOT NULL AND $11::integer IS NOT NULL`
 
 	dueThings    = caseThings + `case_due` + caseWhere
@@ -128,23 +132,23 @@ WHERE i.t >= $1 AND i.t < $2 AND i.region_id = $12 AND i.subject = ANY ($4) AND 
 
 	// A lead order to a department, which it should have signed for by its limit, or on the day it was given.
 	orderOwed = `
-FROM dispatch_order o JOIN incident i ON i.id = o.incident_id
+FROM dispatch_order o JOIN ` + departments + ` u ON u.org = o.org_id JOIN incident i ON i.id = o.incident_id
 CROSS JOIN LATERAL (SELECT COALESCE(o.sign_due, (date_trunc('day', o.issued_at AT TIME ZONE 'Asia/Shanghai') + interval '1 day') AT TIME ZONE 'Asia/Shanghai' - interval '1 microsecond') AS by) due
-CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM dispatch_order later WHERE later.incident_id = o.incident_id AND later.org_id = o.org_id AND later.mode = 'lead' AND later.seq > o.seq) AS again) back
-WHERE o.region_id = $12 AND o.mode = 'lead' AND o.org_id = ANY ($4) AND i.tally & 1 = 1 AND (cardinality($10::smallint[]) = 0 OR i.tier = ANY ($10))
+CROSS JOIN LATERAL (SELECT EXISTS (SELECT FROM dispatch_order later JOIN ` + departments + ` v ON v.org = later.org_id WHERE later.incident_id = o.incident_id AND v.department = u.department AND later.mode = 'lead' AND later.seq > o.seq) AS again) back
+WHERE o.region_id = $12 AND o.mode = 'lead' AND i.tally & 1 = 1 AND (cardinality($10::smallint[]) = 0 OR i.tier = ANY ($10))
   AND o.state NOT IN ('recalled','reassigned','waived') AND ($5::integer + $6::integer + $7::integer + $8::integer + $11::integer IS NOT NULL) AND $9::text IS NOT NULL AND $3::timestamptz IS NOT NULL`
 	signThings = `
-SELECT o.org_id AS subject, o.id::text AS ref, due.by AS at, COALESCE(o.signed_at <= due.by, false)::integer AS n, 1 AS d` + orderOwed + `
+SELECT u.department AS subject, o.id::text AS ref, due.by AS at, COALESCE(o.signed_at <= due.by, false)::integer AS n, 1 AS d` + orderOwed + `
   AND due.by >= $1 AND due.by < $2 AND due.by <= $3 AND (o.state NOT IN ('returned','refused') OR back.again)`
 	returnThings = `
-SELECT o.org_id AS subject, o.id::text AS ref, o.issued_at AS at, (o.state IN ('returned','refused') AND back.again)::integer AS n, 1 AS d` + orderOwed + `
+SELECT u.department AS subject, o.id::text AS ref, o.issued_at AS at, (o.state IN ('returned','refused') AND back.again)::integer AS n, 1 AS d` + orderOwed + `
   AND o.issued_at >= $1 AND o.issued_at < $2`
 
 	// What communities said of the departments they had called.
 	ratingThings = `
-SELECT w.org_id AS subject, w.whistle_id::text AS ref, w.rated_at AS at, (w.grade >= 4)::integer AS n, 1 AS d
-FROM whistle_department w JOIN whistle h ON h.id = w.whistle_id
-WHERE w.rated_at >= $1 AND w.rated_at < $2 AND w.grade IS NOT NULL AND NOT h.drill AND h.region_id = $12 AND w.org_id = ANY ($4)
+SELECT u.department AS subject, w.whistle_id::text || '/' || w.org_id AS ref, w.rated_at AS at, (w.grade >= 4)::integer AS n, 1 AS d
+FROM whistle_department w JOIN ` + departments + ` u ON u.org = w.org_id JOIN whistle h ON h.id = w.whistle_id
+WHERE w.rated_at >= $1 AND w.rated_at < $2 AND w.grade IS NOT NULL AND NOT h.drill AND h.region_id = $12
   AND ($5::integer + $6::integer + $7::integer + $8::integer + $11::integer IS NOT NULL) AND $9::text IS NOT NULL AND $3::timestamptz IS NOT NULL AND $10::smallint[] IS NOT NULL`
 
 	// Days on which a guide was on duty, and one row that holds what was to be reached.
@@ -314,7 +318,7 @@ SELECT e.ref, e.at, e.n::bigint, e.d::bigint,
 FROM assess_evidence e
 LEFT JOIN dispatch_order o ON $5 = 'order' AND o.id::text = e.ref
 LEFT JOIN incident i ON i.id = CASE $5 WHEN 'case' THEN e.ref::uuid WHEN 'order' THEN o.incident_id END
-LEFT JOIN whistle h ON $5 = 'whistle' AND h.id::text = e.ref
+LEFT JOIN whistle h ON $5 = 'whistle' AND h.id::text = split_part(e.ref, '/', 1)
 LEFT JOIN visit v ON v.id = CASE $5 WHEN 'visit' THEN e.ref::uuid END LEFT JOIN visit_kind k ON k.code = v.target_kind
 LEFT JOIN info_item f ON $5 = 'info' AND f.code = e.ref
 WHERE e.period_id = $1 AND e.level = $2 AND e.subject = $3 AND e.item = $4 AND CASE $6 WHEN 'n' THEN e.n > 0 WHEN 'rest' THEN e.n < e.d ELSE true END
