@@ -1,6 +1,6 @@
 -- +goose Up
 -- Doubtful tracks (存疑轨迹): signals with their evidence, what people said, what
--- people decided. A score is advice; nothing here is a penalty or leads to one.
+-- people decided. A score is advice; nothing in here is a penalty or leads to one.
 
 -- What is looked for and what it counts. An edit is the next version; where
 -- nobody has made one the program's own default (version 0) holds.

@@ -143,6 +143,8 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.whistleRoutes()
 	a.printRoutes(mux)
 	a.patrolReportRoute(mux)
+	a.doubtRoutes()
+	a.dataProtectionRoutes(mux)
 	a.assessRoutes(mux)
 	describeProblem(a.huma.OpenAPI())
 	return a

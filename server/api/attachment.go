@@ -96,7 +96,9 @@ func (a *API) sendAttachment(ctx context.Context, w http.ResponseWriter, r *http
 		}
 	case at.Incident == nil:
 		if at.By != who.Account || who.Account == 0 {
-			return missing
+			if ok, err := a.mayReadDoubtPhoto(ctx, who, id); err != nil || !ok {
+				return missing
+			}
 		}
 	default:
 		if who.Kiosk != 0 { // a photo may show a face or a plate: never on a shared wall

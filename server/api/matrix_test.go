@@ -95,6 +95,7 @@ var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).visitProbes,
 	(*world).archiveProbes,
 	(*world).deadlineProbes,
+	(*world).doubtProbes,
 	(*world).assessProbes,
 	(*world).boardProbes,
 }

@@ -249,3 +249,13 @@ func SortSignals(signals []Signal) {
 		return slices.IndexFunc(doubtKinds, func(k DoubtKind) bool { return k.Code == a.Code }) - slices.IndexFunc(doubtKinds, func(k DoubtKind) bool { return k.Code == b.Code })
 	})
 }
+
+// LookBack is how many earlier days a track is compared with.
+func (p *DoubtPolicy) LookBack() int { return int(p.Rule(DoubtReplay).days()) }
+
+func (r DoubtRule) days() float64 {
+	if r.Off {
+		return 0
+	}
+	return r.of("days")
+}

@@ -71,7 +71,10 @@ func FindDoubts(day DoubtDay, p DoubtPolicy) []Signal {
 			return
 		}
 		if s, ok := find(r); ok {
-			s.Code, s.Name, s.Points = code, code.Name(), r.Points
+			s.Code, s.Name = code, code.Name()
+			if s.Mitigated == "" {
+				s.Points = r.Points
+			}
 			out = append(out, s)
 		}
 	}
@@ -215,32 +218,42 @@ func constantAccuracy(fixes []trail.Fix, r DoubtRule) (Signal, bool) {
 // nearM is how close fixes lie that agree on a place.
 const nearM = 300
 
+// erratic is how many jumps there and back for each that stays make a receiver
+// that has no satellites: in a train, say, whose phone hears one mast after another.
+const erratic = 5
+
 // teleported finds jumps that nobody can make, and after which the track stays
 // where it jumped to. A single stray fix goes out and comes back: it is no teleport.
 func teleported(fixes []trail.Fix, r DoubtRule) (Signal, bool) {
 	minM, maxMs, settled := r.of("min_m"), r.ms("max_s"), int(r.of("settled"))
 	var all []Evidence
-	farthest := 0.0
+	farthest, strays := 0.0, 0
 	for i := 0; i+1 < len(fixes); i++ {
 		if fixes[i+1].Ms-fixes[i].Ms >= maxMs {
 			continue
 		}
 		m := trail.Metres(fixes[i].Point, fixes[i+1].Point)
-		if m <= minM || i+1 < settled || len(fixes)-i-1 < settled {
+		if m <= minM {
 			continue
 		}
-		agree := true
-		for k := 1; k < settled; k++ {
+		agree := i+1 >= settled && len(fixes)-i-1 >= settled
+		for k := 1; k < settled && agree; k++ {
 			agree = agree && trail.Metres(fixes[i].Point, fixes[i-k].Point) <= nearM && trail.Metres(fixes[i+1].Point, fixes[i+1+k].Point) <= nearM
 		}
 		if agree {
 			all, farthest = append(all, lies(fixes[i:i+2])), max(farthest, m)
+		} else {
+			strays++
 		}
 	}
 	if len(all) == 0 {
 		return Signal{}, false
 	}
-	return Signal{Text: fmt.Sprintf("%d 次瞬间移动，最远一次 %.1f 公里，不到 %g 秒", len(all), farthest/1000, r.of("max_s")), Figures: map[string]float64{"times": float64(len(all)), "farthest_m": math.Round(farthest)}, Evidence: longest(all)}, true
+	s := Signal{Text: fmt.Sprintf("%d 次瞬间移动，最远一次 %.1f 公里，不到 %g 秒", len(all), farthest/1000, r.of("max_s")), Figures: map[string]float64{"times": float64(len(all)), "farthest_m": math.Round(farthest)}, Evidence: longest(all)}
+	if strays >= erratic*len(all) {
+		s.Mitigated = fmt.Sprintf("另有 %d 次跳出又跳回，像是手机收不到卫星信号", strays)
+	}
+	return s, true
 }
 
 // tooFast finds stretches at the speed of a car. Steps that nothing could make are teleports and break the stretch.

@@ -354,12 +354,13 @@ func (m Match) evidence(beside EvidenceBeside) Evidence {
 // Earlier is a day of the same worker that a replay may have come from.
 type Earlier struct {
 	Day   string
+	Start int64 // of that business day, Unix milliseconds
 	Lags  []int // what Signature.Lags found
 	Fixes []trail.Fix
 }
 
 // FindReplay compares the day with earlier days at the lags that their signatures gave.
-func FindReplay(fixes []trail.Fix, start int64, earlier []Earlier, starts []int64, p DoubtPolicy) (Signal, bool) {
+func FindReplay(fixes []trail.Fix, start int64, earlier []Earlier, p DoubtPolicy) (Signal, bool) {
 	r := p.Rule(DoubtReplay)
 	if r.Off || r.Points == 0 {
 		return Signal{}, false
@@ -372,7 +373,7 @@ func FindReplay(fixes []trail.Fix, start int64, earlier []Earlier, starts []int6
 		e := &earlier[i]
 		then := placed(e.Fixes)
 		for _, lag := range e.Lags {
-			m, ok := matchFixes(fixes, then, start-starts[i]+int64(lag)*signatureMs, r, false)
+			m, ok := matchFixes(fixes, then, start-e.Start+int64(lag)*signatureMs, r, false)
 			if !ok {
 				continue
 			}
@@ -475,4 +476,29 @@ func rightly(q *Peer, m Match) string {
 		return best
 	}
 	return ""
+}
+
+// Near returns whether the two tracks were within so many metres of each other
+// at an instant: of a person and a vehicle, whether he may have been in it.
+func Near(a, b []trail.Fix, metres float64) func(ms int64) bool {
+	a, b = placed(a), placed(b)
+	return func(ms int64) bool {
+		p, ok := find(a, ms)
+		q, there := find(b, ms)
+		return ok && there && trail.Metres(p, q) <= metres
+	}
+}
+
+// find is whereAt from anywhere.
+func find(fixes []trail.Fix, ms int64) (orb.Point, bool) {
+	k, _ := slices.BinarySearchFunc(fixes, ms, func(f trail.Fix, ms int64) int {
+		if f.Ms < ms {
+			return -1
+		}
+		return 1
+	})
+	if k = max(0, k-1); len(fixes) == 0 {
+		return orb.Point{}, false
+	}
+	return whereAt(fixes, ms, &k)
 }

@@ -72,6 +72,7 @@ func New(d Deps) (*Keeper, error) {
 	periodic = append(periodic, watchJobs(workers, d)...)
 	periodic = append(periodic, trailJobs(workers, d)...)
 	periodic = append(periodic, patrolJobs(workers, d)...)
+	periodic = append(periodic, doubtJobs(workers, d)...)
 	client, err := river.NewClient(riverpgxv5.New(d.DB.Pool), &river.Config{
 		Queues:       map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: 4}},
 		Workers:      workers,
