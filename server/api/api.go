@@ -142,6 +142,7 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.catalogueRoutes()
 	a.whistleRoutes()
 	a.printRoutes(mux)
+	a.patrolRoutes()
 	a.patrolReportRoute(mux)
 	a.doubtRoutes()
 	a.dataProtectionRoutes(mux)

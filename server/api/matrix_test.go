@@ -98,6 +98,7 @@ var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).doubtProbes,
 	(*world).assessProbes,
 	(*world).boardProbes,
+	(*world).patrolProbes,
 }
 
 // may is the table of who may do what, written down a second time on purpose:

@@ -308,14 +308,13 @@ func (d *Desk) WorkingCalendar(ctx context.Context, path, kind string) (cal *wor
 // gridWeek decides what a grid's week came to. Whose half-days count the policy
 // says: the leader's of each day, or the best of the team's.
 func gridWeek(k postgres.GridWeek, in *postgres.WeekInput, ground *patrol.Ground, cal *workday.Calendar, rules patrol.Rules) postgres.WeekRow {
-	w := postgres.WeekRow{GridWeek: k, Visits: in.Visits}
+	w := postgres.WeekRow{GridWeek: k, Visits: in.Visits, Cover: in.Visits.Cover}
 	w.Cover.Area.D = int64(ground.Walkable(k.Grid))
 	for _, c := range in.Cells {
 		if ground.Counts(k.Grid, c) {
 			w.Cover.Area.N++
 		}
 	}
-	w.Cover.Household, w.Cover.Object, w.Cover.Checkpoint = in.Visits.Household, in.Visits.Object, in.Visits.Checkpoints
 	team := map[int64]bool{}
 	for _, b := range in.Beats {
 		team[b.Worker] = true

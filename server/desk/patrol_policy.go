@@ -153,12 +153,18 @@ func (d *Desk) WithdrawLeave(ctx context.Context, id int64, audit postgres.Audit
 // DryPolicy says what weeks would come to under a policy that nobody has made
 // yet. It changes nothing.
 type DryPolicy struct {
-	Grid     int64        `json:"grid"`
-	GridName string       `json:"grid_name"`
-	Before   patrol.State `json:"before" enum:"met,unmet,exempt"`
-	After    patrol.State `json:"after" enum:"met,unmet,exempt"`
-	Was      [2]int       `json:"was" doc:"qualified, required"`
-	Would    [2]int       `json:"would" doc:"qualified, required"`
+	Grid    int64  `json:"grid"`
+	Name    string `json:"name"`
+	OrgName string `json:"org_name"`
+	From    Tried  `json:"from"`
+	To      Tried  `json:"to"`
+}
+
+// Tried is what a grid's week comes to under one policy.
+type Tried struct {
+	Qualified int          `json:"qualified"`
+	Required  int          `json:"required"`
+	State     patrol.State `json:"state" enum:"met,unmet,exempt"`
 }
 
 // TryPolicy measures a week of the grids below path by the policy, from the
@@ -213,7 +219,7 @@ func (d *Desk) TryPolicy(ctx context.Context, p patrol.Policy, path string, mond
 			}
 			after := gridWeek(key, &in, ground, cal, rules).Measure
 			if before.State != after.State || before.Qualified != after.Qualified || before.Required != after.Required {
-				changed = append(changed, DryPolicy{g.ID, g.Name, before.State, after.State, [2]int{before.Qualified, before.Required}, [2]int{after.Qualified, after.Required}})
+				changed = append(changed, DryPolicy{g.ID, g.Name, g.OrgName, Tried{before.Qualified, before.Required, before.State}, Tried{after.Qualified, after.Required, after.State}})
 			}
 		}
 		return nil

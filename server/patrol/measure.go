@@ -113,13 +113,7 @@ func sortDuties(all []Duty) {
 
 // accept judges the fixes and keeps those of which time may count.
 func (m *meter) accept(start, end int64) {
-	fixes := make([]trail.Fix, 0, len(m.in.Fixes))
-	for _, f := range m.in.Fixes {
-		if f.Ms >= start && f.Ms < end {
-			fixes = append(fixes, f.Stored()) // as the archive keeps it: the verdict outlives the raw fix
-		}
-	}
-	clean := trail.Clean(fixes, trail.Options{Accuracy: m.p.AccuracyMaxM, Reject: uint32(reject), GapMs: int64(m.p.GapMaxS) * 1000})
+	clean := m.clean(start, end)
 	m.out.DistanceM = clean.LengthM
 	refused := map[string]int{}
 	for i := range clean.Fixes {
@@ -152,6 +146,17 @@ func (m *meter) accept(start, end int64) {
 		m.steps = append(m.steps, s)
 	}
 	m.out.Accepted = len(m.steps)
+}
+
+// clean judges the track of [start, end).
+func (m *meter) clean(start, end int64) trail.Trail {
+	fixes := make([]trail.Fix, 0, len(m.in.Fixes))
+	for _, f := range m.in.Fixes {
+		if f.Ms >= start && f.Ms < end {
+			fixes = append(fixes, f.Stored()) // as the archive keeps it: the verdict outlives the raw fix
+		}
+	}
+	return trail.Clean(fixes, trail.Options{Accuracy: m.p.AccuracyMaxM, Reject: uint32(reject), GapMs: int64(m.p.GapMaxS) * 1000})
 }
 
 // refusal is why no time may count by the fix. A receiver that repeats itself

@@ -203,6 +203,8 @@ type HalfOf struct {
 	Minutes   int         `json:"minutes"`
 	Qualified bool        `json:"qualified"`
 	Worker    int64       `json:"worker,omitempty" doc:"of a grid: whose half-day it is"`
+	Rest      bool        `json:"rest,omitempty" doc:"nothing is asked of it: no working day, or leave"`
+	Leave     bool        `json:"leave,omitempty" doc:"approved leave"`
 }
 
 // RuleResult is what a week came to under one more policy.

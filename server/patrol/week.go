@@ -45,11 +45,12 @@ func Week(monday workday.Day, days [7]WeekDay, cal *workday.Calendar, r Rules, c
 		off := 0
 		working := cal.Working(d)
 		for h := AM; h <= PM; h++ {
-			if working && slices.ContainsFunc(day.Leave, func(l Leave) bool { return l.Covers(d, h) }) {
+			leave := slices.ContainsFunc(day.Leave, func(l Leave) bool { return l.Covers(d, h) })
+			if working && leave {
 				off++
 			}
 			half := day.Halves[h]
-			out.HalfDays = append(out.HalfDays, HalfOf{d, h, half.Minutes(), half.Qualified, day.Worker})
+			out.HalfDays = append(out.HalfDays, HalfOf{d, h, half.Minutes(), half.Qualified, day.Worker, !working || leave, leave})
 			if half.Qualified {
 				out.Qualified++
 			}

@@ -261,18 +261,19 @@ func PatrolDays(ctx context.Context, q Querier, region, worker int64, from, to w
 
 // Verdict is one verdict of a day's history.
 type Verdict struct {
-	Seq         int32             `json:"seq"`
-	At          time.Time         `json:"at"`
-	RuleVersion string            `json:"rule_version"`
-	Policy      patrol.Policy     `json:"policy" doc:"as it was"`
-	Why         []string          `json:"why"`
-	Digest      string            `json:"digest" doc:"of what it was computed from, SHA-256"`
-	Qualified   int16             `json:"qualified" doc:"half-days"`
-	Halves      [2]patrol.HalfDay `json:"halves"`
+	Seq         int32         `json:"seq"`
+	At          time.Time     `json:"computed_at"`
+	RuleVersion string        `json:"rule_version"`
+	Policy      patrol.Policy `json:"policy" doc:"as it was"`
+	Why         []string      `json:"why"`
+	Digest      string        `json:"digest" doc:"of what it was computed from, SHA-256"`
+	AmMs        int64         `json:"am_ms"`
+	PmMs        int64         `json:"pm_ms"`
+	Qualified   int16         `json:"qualified" doc:"half-days"`
 }
 
 const sqlVerdicts = `
-SELECT seq, computed_at, rule_version, policy, why, encode(digest, 'hex'), qualified, measure->'halves' FROM patrol_verdict
+SELECT seq, computed_at, rule_version, policy, why, encode(digest, 'hex'), am_ms, pm_ms, qualified FROM patrol_verdict
 WHERE region_id = $1 AND worker_id = $2 AND day = $3 ORDER BY seq`
 
 // Verdicts returns every verdict that there has been of a day, oldest first.
@@ -282,7 +283,7 @@ func Verdicts(ctx context.Context, q Querier, k PatrolKey) ([]Verdict, error) {
 		return nil, fmt.Errorf("read the verdicts: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (v Verdict, err error) {
-		err = row.Scan(&v.Seq, &v.At, &v.RuleVersion, &v.Policy, &v.Why, &v.Digest, &v.Qualified, &v.Halves)
+		err = row.Scan(&v.Seq, &v.At, &v.RuleVersion, &v.Policy, &v.Why, &v.Digest, &v.AmMs, &v.PmMs, &v.Qualified)
 		v.At = v.At.UTC()
 		return v, err
 	})

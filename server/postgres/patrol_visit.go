@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
 
 	"github.com/gridward/gridward/server/patrol"
+	"github.com/gridward/gridward/server/workday"
 )
 
 // Key objects and checkpoints: places, no people.
@@ -48,13 +51,13 @@ const sqlWeekCover = `
 WITH mine AS (
   SELECT o.id, o.kind, k.class, COALESCE(visit_cycle(o.cycle_n, o.cycle_unit), visit_cycle(k.cycle_n, k.cycle_unit)) AS cycle
   FROM visit_object o JOIN visit_kind k ON k.code = o.kind
-  WHERE o.grid_id = $1 AND o.active_from <= $2::date + 6 AND COALESCE(o.active_to, 'infinity') >= $2
+  WHERE o.grid_id = $1 AND o.active_from <= $6::date AND COALESCE(o.active_to, 'infinity') >= $2
 ), seen AS (
   SELECT v.target_id, bool_or(v.arrived_at >= $3 AND v.arrived_at < $4) AS this_week, max(v.arrived_at) FILTER (WHERE v.arrived_at < $3) AS before
   FROM visit_counted v WHERE v.target_id IN (SELECT id FROM mine) AND v.arrived_at < $4 GROUP BY 1
 ), reached AS (
   SELECT DISTINCT (p->>'place')::bigint AS id FROM patrol_day d, jsonb_array_elements(d.measure->'places') AS p
-  WHERE d.region_id = $5 AND d.day BETWEEN $2 AND $2::date + 6 AND $1 = ANY (d.grid_ids) AND p->>'kind' = 'checkpoint'
+  WHERE d.region_id = $5 AND d.day BETWEEN $2 AND $6::date AND $1 = ANY (d.grid_ids) AND p->>'kind' = 'checkpoint'
 )
 SELECT count(*) FILTER (WHERE m.kind IN ('household','enterprise') AND s.this_week), count(*) FILTER (WHERE m.kind IN ('household','enterprise')),
   count(*) FILTER (WHERE m.class <> 'place' AND m.cycle IS NOT NULL AND (s.before IS NULL OR s.before + m.cycle < $4) AND s.this_week),
@@ -67,15 +70,56 @@ SELECT count(*) FILTER (WHERE EXISTS (SELECT FROM visit_counted c WHERE c.id = v
   (SELECT count(DISTINCT x.incident_id) FROM visit_incident x JOIN visit f ON f.id = x.visit_id WHERE f.grid_id = $1 AND f.arrived_at >= $2 AND f.arrived_at < $3 AND f.verified <> 'rejected')
 FROM visit v WHERE v.grid_id = $1 AND v.arrived_at >= $2 AND v.arrived_at < $3 AND v.verified <> 'rejected' AND v.method IN ('onsite','group')`
 
+// GridCover counts what a grid's visits covered from one day to another, both
+// included: households, due objects, checkpoints. Area is the ground's business.
+func GridCover(ctx context.Context, q Querier, region, grid int64, from, to workday.Day) (c patrol.Coverage, err error) {
+	err = q.QueryRow(ctx, sqlWeekCover, grid, dateOf(from), from.Start(), (to+1).Start(), region, dateOf(to)).
+		Scan(&c.Household.N, &c.Household.D, &c.Object.N, &c.Object.D, &c.Checkpoint.N, &c.Checkpoint.D)
+	if err != nil {
+		return c, fmt.Errorf("count what visits covered: %w", err)
+	}
+	return c, nil
+}
+
 // weekVisits counts a grid's visits of a week.
 func weekVisits(ctx context.Context, q Querier, k GridWeek) (v WeekVisits, err error) {
-	from, to := k.Week.Start(), (k.Week + 7).Start()
-	err = q.QueryRow(ctx, sqlWeekCover, k.Grid, dateOf(k.Week), from, to, k.Region).Scan(&v.Household.N, &v.Household.D, &v.Object.N, &v.Object.D, &v.Checkpoints.N, &v.Checkpoints.D)
-	if err == nil {
-		err = q.QueryRow(ctx, sqlWeekVisits, k.Grid, from, to).Scan(&v.Visits, &v.Attempts, &v.Found)
+	if v.Cover, err = GridCover(ctx, q, k.Region, k.Grid, k.Week, k.Week+6); err != nil {
+		return v, err
 	}
-	if err != nil {
+	if err := q.QueryRow(ctx, sqlWeekVisits, k.Grid, k.Week.Start(), (k.Week+7).Start()).Scan(&v.Visits, &v.Attempts, &v.Found); err != nil {
 		return v, fmt.Errorf("count the visits of a week: %w", err)
 	}
 	return v, nil
+}
+
+// PatrolTarget is a household, an object or a checkpoint of a grid.
+type PatrolTarget struct {
+	ID       int64      `json:"id"`
+	Name     string     `json:"name"`
+	Kind     string     `json:"kind"`
+	KindName string     `json:"kind_name"`
+	Class    string     `json:"class" enum:"backbone,service,control,place"`
+	Point    *orb.Point `json:"point"`
+	LastAt   *time.Time `json:"last_at" doc:"of the last visit that counts; null = never"`
+	Times    int64      `json:"times" doc:"visits between the days asked for"`
+	Secret   bool       `json:"-"`
+}
+
+const sqlPatrolTargets = `
+SELECT o.id, o.name, o.kind, k.name AS kind_name, k.class, o.geom AS point, s.last_at, COALESCE(s.times, 0) AS times, o.sensitive OR k.class = 'control' AS secret
+FROM visit_object o JOIN visit_kind k ON k.code = o.kind
+LEFT JOIN LATERAL (SELECT max(v.arrived_at) AS last_at, count(*) FILTER (WHERE v.arrived_at >= $2) AS times FROM visit_counted v WHERE v.target_id = o.id AND v.arrived_at < $3) s ON true
+WHERE o.grid_id = $1 AND o.kind <> 'component' AND o.active_from <= $3 AND COALESCE(o.active_to, 'infinity') >= $2 ORDER BY s.last_at NULLS FIRST, o.id LIMIT 3000`
+
+// PatrolTargets lists what is to be visited in a grid, the never visited first.
+func PatrolTargets(ctx context.Context, q Querier, grid int64, from, to workday.Day) ([]PatrolTarget, error) {
+	rows, err := q.Query(ctx, sqlPatrolTargets, grid, from.Start(), (to + 1).Start())
+	if err != nil {
+		return nil, fmt.Errorf("list what is to be visited: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[PatrolTarget])
+	if err != nil {
+		return nil, fmt.Errorf("list what is to be visited: %w", err)
+	}
+	return list, nil
 }

@@ -89,8 +89,8 @@ type WeekInput struct {
 
 // WeekVisits are a grid's visits of a week.
 type WeekVisits struct {
-	Visits, Attempts, Found        int64
-	Household, Object, Checkpoints patrol.Frac
+	Visits, Attempts, Found int64
+	Cover                   patrol.Coverage // but the area
 }
 
 const sqlGridOrg = `SELECT o.path, o.kind FROM grid g JOIN org o ON o.id = g.org_id WHERE g.id = $1`
@@ -385,11 +385,11 @@ func DeadlineEpoch(ctx context.Context, q Querier) (epoch int64, err error) {
 
 // ExecutionGrid is a grid that a quota is asked of.
 type ExecutionGrid struct {
-	ID, Region int64
-	Name       string
+	ID, Region    int64
+	Name, OrgName string
 }
 
-const sqlExecutionGrids = `SELECT id, region_id AS region, name FROM grid_now WHERE is_execution AND layer = 'operative' AND org_path LIKE $1 || '%' ORDER BY code`
+const sqlExecutionGrids = `SELECT id, region_id AS region, name, org_name FROM grid_now WHERE is_execution AND layer = 'operative' AND org_path LIKE $1 || '%' ORDER BY code`
 
 // ExecutionGrids lists the execution grids of an organisation and those below it.
 func ExecutionGrids(ctx context.Context, q Querier, path string) ([]ExecutionGrid, error) {

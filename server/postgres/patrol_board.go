@@ -1,0 +1,189 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/paulmach/orb"
+
+	"github.com/gridward/gridward/server/patrol"
+	"github.com/gridward/gridward/server/workday"
+)
+
+// BoardLine is a grid's week on the board.
+type BoardLine struct {
+	Grid       int64
+	Region     int64
+	Code       string
+	Name       string
+	Pinyin     string
+	Org        int64
+	OrgName    string
+	OrgPath    string
+	OrgKind    string
+	Leader     int64
+	LeaderName string
+	Workers    int
+	Computed   *time.Time // nil: the week was not computed yet
+	Measure    *patrol.WeekMeasure
+	Cover      patrol.Coverage
+	Visits     int64
+	Attempts   int64
+	Short      int64
+	Found      int64
+	InMs, Out  int64
+	DistanceM  float64
+	Night      int
+	GapMs      int64
+	Gaps       int64
+	Why        []string
+	DoubtsOpen int64
+	Doubts     int64
+	Trend      []TrendWeek
+}
+
+// TrendWeek is what a grid's earlier week came to.
+type TrendWeek struct {
+	Week      workday.Day  `json:"week"`
+	Qualified int          `json:"qualified"`
+	Required  int          `json:"required"`
+	State     patrol.State `json:"state" enum:"met,unmet,exempt"`
+}
+
+const sqlPatrolBoard = `
+SELECT g.id, g.region_id, g.code, g.name, g.pinyin, g.org_id, g.org_name, g.org_path, o.kind, COALESCE(l.id, 0), COALESCE(l.name, ''), COALESCE(w.workers, 0), w.computed_at, w.measure,
+  COALESCE(w.area_n, 0), COALESCE(w.area_d, 0), COALESCE(w.household_n, 0), COALESCE(w.household_d, 0), COALESCE(w.object_n, 0), COALESCE(w.object_d, 0), COALESCE(w.checkpoint_n, 0), COALESCE(w.checkpoint_d, 0),
+  COALESCE(w.visits, 0), COALESCE(w.attempts, 0), COALESCE(w.short_visits, 0), COALESCE(w.found, 0), COALESCE(w.in_ms, 0), COALESCE(w.out_ms, 0), COALESCE(w.distance_m, 0), COALESCE(w.night, 0),
+  COALESCE(w.gap_ms, 0), COALESCE(w.gaps, 0), COALESCE(w.why, '{}')
+FROM grid_now g JOIN org o ON o.id = g.org_id
+LEFT JOIN patrol_week w ON w.region_id = g.region_id AND w.grid_id = g.id AND w.week = $1
+LEFT JOIN LATERAL (SELECT p.id, p.name FROM grid_assignment a JOIN worker p ON p.id = a.worker_id
+  WHERE a.grid_id = g.id AND a.role = 'leader' AND a.valid_from <= $1::date + 6 AND COALESCE(a.valid_to, 'infinity') >= $1 ORDER BY a.worker_id = w.leader_id DESC NULLS LAST, a.valid_from DESC, p.id LIMIT 1) l ON true
+WHERE g.is_execution AND g.layer = 'operative' AND g.org_path LIKE ANY ($2) ORDER BY g.code`
+
+const sqlBoardTrend = `SELECT grid_id, week, qualified, required, state FROM patrol_week WHERE week BETWEEN $1::date - 35 AND $1 ORDER BY week`
+
+const sqlBoardDoubts = `
+SELECT a.grid_id, count(DISTINCT d.id) FILTER (WHERE d.state IN ('raised','explained','appealed')), count(DISTINCT d.id)
+FROM doubt d JOIN grid_assignment a ON a.worker_id = d.worker_id AND a.role IN ('leader','worker') AND a.valid_from <= d.day AND COALESCE(a.valid_to, 'infinity') >= d.day
+WHERE d.day BETWEEN $1 AND $1::date + 6 AND d.state <> 'withdrawn' GROUP BY 1`
+
+// PatrolBoard returns the week of every execution grid of the scope, by code,
+// with the six weeks that end with it.
+func PatrolBoard(ctx context.Context, q Querier, monday workday.Day, scope []string) ([]BoardLine, error) {
+	date := dateOf(monday)
+	rows, err := q.Query(ctx, sqlPatrolBoard, date, Under(scope))
+	if err != nil {
+		return nil, fmt.Errorf("read the board of patrols: %w", err)
+	}
+	at := map[int64]int{}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (b BoardLine, err error) {
+		c := &b.Cover
+		err = row.Scan(&b.Grid, &b.Region, &b.Code, &b.Name, &b.Pinyin, &b.Org, &b.OrgName, &b.OrgPath, &b.OrgKind, &b.Leader, &b.LeaderName, &b.Workers, &b.Computed, &b.Measure,
+			&c.Area.N, &c.Area.D, &c.Household.N, &c.Household.D, &c.Object.N, &c.Object.D, &c.Checkpoint.N, &c.Checkpoint.D,
+			&b.Visits, &b.Attempts, &b.Short, &b.Found, &b.InMs, &b.Out, &b.DistanceM, &b.Night, &b.GapMs, &b.Gaps, &b.Why)
+		b.Trend = []TrendWeek{}
+		return b, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the board of patrols: %w", err)
+	}
+	for i := range list {
+		at[list[i].Grid] = i
+	}
+	var grid, open, all int64
+	var week time.Time
+	var t TrendWeek
+	if rows, err = q.Query(ctx, sqlBoardTrend, date); err == nil {
+		_, err = pgx.ForEachRow(rows, []any{&grid, &week, &t.Qualified, &t.Required, &t.State}, func() error {
+			if i, ok := at[grid]; ok {
+				t.Week = dayOf(week)
+				list[i].Trend = append(list[i].Trend, t)
+			}
+			return nil
+		})
+	}
+	if err == nil {
+		if rows, err = q.Query(ctx, sqlBoardDoubts, date); err == nil {
+			_, err = pgx.ForEachRow(rows, []any{&grid, &open, &all}, func() error {
+				if i, ok := at[grid]; ok {
+					list[i].DoubtsOpen, list[i].Doubts = open, all
+				}
+				return nil
+			})
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the board's trend and doubts: %w", err)
+	}
+	return list, nil
+}
+
+// CellWalk is when somebody's accepted track led near a cell.
+type CellWalk struct {
+	Cell  int64
+	Last  workday.Day
+	Times int64 // days and people
+}
+
+const sqlCellWalks = `
+SELECT c, max(w.day), count(*) FROM patrol_walk w, unnest(w.cells) AS c WHERE w.region_id = $1 AND w.grid_id = $2 AND w.day BETWEEN $3 AND $4 GROUP BY c`
+
+// CellWalks returns the cells of a grid that were walked between the two days.
+func CellWalks(ctx context.Context, q Querier, region, grid int64, from, to workday.Day) (map[int64]CellWalk, error) {
+	rows, err := q.Query(ctx, sqlCellWalks, region, grid, dateOf(from), dateOf(to))
+	if err != nil {
+		return nil, fmt.Errorf("read where the grid was walked: %w", err)
+	}
+	out := map[int64]CellWalk{}
+	var c CellWalk
+	var last time.Time
+	if _, err := pgx.ForEachRow(rows, []any{&c.Cell, &last, &c.Times}, func() error {
+		c.Last = dayOf(last)
+		out[c.Cell] = c
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("read where the grid was walked: %w", err)
+	}
+	return out, nil
+}
+
+const sqlGridShape = `SELECT geom FROM grid_now WHERE id = $1`
+
+// GridShape is a grid's outline as it is now.
+func GridShape(ctx context.Context, q Querier, grid int64) (shape orb.MultiPolygon, err error) {
+	if err := q.QueryRow(ctx, sqlGridShape, grid).Scan(&shape); err != nil {
+		return nil, fmt.Errorf("read the grid's outline: %w", err)
+	}
+	return shape, nil
+}
+
+const sqlPatrolLeave = `
+SELECT l.id, l.region_id, l.worker_id, w.name, o.path, o.name, l.from_day, l.from_half, l.to_day, l.to_half, l.kind, l.reason, l.approved_at, COALESCE(a.name, ''), l.cancelled_at
+FROM leave l JOIN worker w ON w.id = l.worker_id JOIN org o ON o.id = w.org_id LEFT JOIN account a ON a.id = l.approved_by
+WHERE l.worker_id = $1 AND l.cancelled_at IS NULL AND l.to_day >= $2 AND l.from_day <= $3 ORDER BY l.from_day, l.id`
+
+// WorkerLeave is a worker's approved leave that touches the days.
+func WorkerLeave(ctx context.Context, q Querier, worker int64, from, to workday.Day) ([]LeaveRow, error) {
+	rows, err := q.Query(ctx, sqlPatrolLeave, worker, dateOf(from), dateOf(to))
+	if err != nil {
+		return nil, fmt.Errorf("read the worker's leave: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, scanLeave)
+	if err != nil {
+		return nil, fmt.Errorf("read the worker's leave: %w", err)
+	}
+	return list, nil
+}
+
+const sqlOrgKind = `SELECT kind FROM org WHERE id = $1`
+
+// OrgKind is what kind of organisation it is.
+func OrgKind(ctx context.Context, q Querier, org int64) (kind string, err error) {
+	if err := q.QueryRow(ctx, sqlOrgKind, org).Scan(&kind); err != nil {
+		return "", fmt.Errorf("read the organisation's kind: %w", err)
+	}
+	return kind, nil
+}
