@@ -168,7 +168,7 @@ func TestAWhistleFromRaisedToClosed(t *testing.T) {
 		t.Errorf("%+v", figures)
 	}
 	var kinds []string
-	rows, err := w.db.Pool.Query(t.Context(), `SELECT kind FROM journal WHERE kind LIKE 'whistle.%' OR kind = 'incident.changed' ORDER BY seq`)
+	rows, err := w.db.Pool.Query(t.Context(), `SELECT kind FROM journal WHERE kind LIKE 'whistle.%' OR kind = 'incident.whistled' ORDER BY seq`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func TestAWhistleFromRaisedToClosed(t *testing.T) {
 		}
 		kinds = append(kinds, strings.TrimPrefix(kind, "whistle."))
 	}
-	want := "incident.changed raised confirmed responded checked_in checked_in worked replied replied rated rated incident.changed closed"
+	want := "incident.whistled raised confirmed responded checked_in checked_in worked replied replied rated rated incident.whistled closed"
 	if got := strings.Join(kinds, " "); got != want {
 		t.Errorf("the journal says %s\nwant %s", got, want)
 	}

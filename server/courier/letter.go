@@ -159,7 +159,7 @@ var events = map[string]string{
 	"incident.suspend_requested": "申请挂账", "incident.suspend_decided": "挂账已审批", "incident.suspended": "已挂账", "incident.resumed": "恢复处置", "incident.fed_back": "已反馈", "incident.check_assigned": "下达核查",
 	"incident.checked": "核查通过", "incident.reworked": "核查不通过，返工", "incident.evaluated": "已评价并结案", "incident.force_closed": "强制结案", "incident.closed": "已结案", "incident.archived": "已归档",
 	"incident.reopened": "重新立案", "incident.voided": "已作废", "incident.urged": "催办", "incident.supervised": "督办", "incident.supervision_replied": "督办已回复",
-	KindTrial: "通道测试", "incident.changed": "信息已更正", "incident.due_soon": "即将到期", "incident.overdue": "已逾期",
+	KindTrial: "通道测试", "incident.changed": "信息已更正", "incident.whistled": "吹哨报到", "incident.due_soon": "即将到期", "incident.overdue": "已逾期",
 	"sos.opened": "一键求助", "sos.unacked": "求助无人接警", "sos.acked": "求助已接警", "sos.closed": "求助已解除",
 	"whistle.raised": "吹哨", "whistle.confirmed": "指挥室已确认吹哨", "whistle.responded": "已响应吹哨", "whistle.checked_in": "已到场报到", "whistle.worked": "吹哨处置中", "whistle.replied": "吹哨已反馈", "whistle.rated": "吹哨已评价", "whistle.closed": "已销哨", "whistle.refused": "吹哨未通过",
 	"alarm.raised": "设备报警", "alarm.repeated": "设备重复报警", "alarm.acked": "报警已接警", "alarm.verifying": "报警复核中", "alarm.dispatched": "报警已转事件", "alarm.resolved": "报警已处置", "alarm.false": "报警为误报",

@@ -426,7 +426,7 @@ func changed(ctx context.Context, tx pgx.Tx, id uuid.UUID, by access.Principal, 
 	if action != "raise" {
 		note = "销哨 " + w.No
 	}
-	e, err := journal.About("incident.changed", inc.ID.String(), inc.OrgPath, by.Account,
+	e, err := journal.About("incident.whistled", inc.ID.String(), inc.OrgPath, by.Account,
 		incident.Record{Incident: inc, Deed: &incident.Done{Action: "whistle", ByName: by.Name, From: inc.State, To: inc.State, Note: note}})
 	if err != nil {
 		return err

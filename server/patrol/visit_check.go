@@ -71,7 +71,7 @@ func (v *Visit) DistanceM() (m float64, ok bool) {
 	if v.Point == nil || v.TargetPoint == nil {
 		return 0, false
 	}
-	return geo.Distance(orb.Point(*v.Point), orb.Point(*v.TargetPoint)), true
+	return geo.Distance(*v.Point, *v.TargetPoint), true
 }
 
 // Check says what is doubtful about a visit; nothing means auto_ok. A call by

@@ -139,7 +139,7 @@ test('a case that takes every detour and is archived', async ({ browser, house }
   expect((await pack).suggestedFilename()).toMatch(/^DA-.+\.json$/)
 
   const record = commander.page.locator('.timeline strong')
-  for (const deed of ['上报升级', '退回', '申请延期', '延期审批', '申请挂账', '挂账审批', '恢复', '归档'])
+  for (const deed of ['上报升级', '退回', '申请延期', '延期审批', '申请挂账', '挂账审批', '恢复', '吹哨报到', '归档'])
     await expect(record.filter({ hasText: deed }).first(), deed).toBeVisible()
   for (const one of [station, commander, enforcement, works, head]) await one.close()
 })
