@@ -4,7 +4,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/paulmach/orb"
 	"github.com/paulmach/orb/geo"
 )
 
