@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/gridward/gridward/server/incident"
+	"github.com/gridward/gridward/server/postgres"
 	"github.com/gridward/gridward/server/video"
 )
 
@@ -41,6 +42,9 @@ type config struct {
 	MQTTClient     string
 	MQTTSource     string
 	VideoGateway   string
+	RawDays        int
+	TrackDays      int
+	ExportApproval bool
 	Tick           time.Duration
 	ArchiveAfter   time.Duration
 	LogLevel       string
@@ -89,6 +93,9 @@ func (c *config) serveFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.MQTTClient, "mqtt-client", "gridward", "our name at the broker, one for each node: it keeps what we have not acknowledged under it")
 	fs.StringVar(&c.MQTTSource, "mqtt-source", "mqtt", "the alarm source, of kind mqtt, that the broker's messages count as")
 	fs.StringVar(&c.VideoGateway, "video-gateway", "", "where cameras play as HLS, with {stream} in it, like http://10.0.0.5:8080/live/{stream}/index.m3u8")
+	fs.IntVar(&c.RawDays, "raw-days", postgres.RawDays, "days that fixes are kept as they came; then the archive has them, and a day goes when all of it is there")
+	fs.IntVar(&c.TrackDays, "track-days", postgres.KeepDays, "days that personal tracks are kept in any form")
+	fs.BoolVar(&c.ExportApproval, "export-approval", true, "other people's tracks leave as a file only after somebody else has let them go")
 	fs.DurationVar(&c.Tick, "tick", time.Second, "how often screens receive positions")
 	fs.DurationVar(&c.ArchiveAfter, "archive-after", incident.ArchiveAfter, "how long after its end a case is sealed into the archive")
 	fs.StringVar(&c.LogLevel, "log-level", "info", "debug, info, warn or error")
@@ -204,6 +211,9 @@ func (c *config) check() error {
 	}
 	if _, err := video.ParseGateway(c.VideoGateway); err != nil {
 		bad("-video-gateway: %v", err)
+	}
+	if c.RawDays < 3 || c.RawDays > c.TrackDays || c.TrackDays > 3660 {
+		bad("-raw-days %d, -track-days %d: want at least 3 raw days, no more of them than of tracks, and at most ten years", c.RawDays, c.TrackDays)
 	}
 	if c.Tick < 100*time.Millisecond || c.Tick > 10*time.Second {
 		bad("-tick %v: want 100ms to 10s", c.Tick)

@@ -164,7 +164,7 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 	if h.video, err = h.newVideo(); err != nil {
 		return nil, err
 	}
-	keeper, err := timekeeper.New(timekeeper.Deps{DB: h.db, Desk: h.desk, Log: h.log, CloseSessions: h.closeSilent, Called: h.called})
+	keeper, err := timekeeper.New(timekeeper.Deps{DB: h.db, Desk: h.desk, Log: h.log, Keep: h.keep(), CloseSessions: h.closeSilent, Called: h.called})
 	if err != nil {
 		return nil, err
 	}

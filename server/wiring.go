@@ -81,11 +81,17 @@ func (h *house) apiDeps() api.Deps {
 		Control: h.control,
 		Sending: h.post.Ring,
 		Gateway: h.video.Ready(),
+		Keep:    h.keep(), ExportFreely: !h.conf.ExportApproval,
 		Door: api.Door{
 			Login: h.signin.Login, Logout: h.signin.Logout, ChangePassword: h.signin.ChangePassword,
 			Pair: h.signin.Pair, NewPairing: h.signin.NewPairing, RevokeKiosk: h.signin.RevokeKiosk,
 		},
 	}
+}
+
+// keep is how long tracks stay.
+func (h *house) keep() postgres.Retention {
+	return postgres.Retention{Raw: h.conf.RawDays, Track: h.conf.TrackDays}
 }
 
 // ring says that a region's journal has grown, here and on the other nodes.

@@ -58,8 +58,10 @@ type Deps struct {
 	Changed func()
 	// Sending says that there may be a message to send; nil = nobody sends.
 	Sending func()
-	Keep    postgres.Retention // how long tracks stay, to be told; zero fields are the defaults
-	Gateway bool               // whether there is a video gateway to play cameras from
+	// ExportFreely lets other people's tracks leave as a file without somebody else's leave.
+	ExportFreely bool
+	Keep         postgres.Retention // how long tracks stay, to be told; zero fields are the defaults
+	Gateway      bool               // whether there is a video gateway to play cameras from
 	// Replay hands a quarantined record to its decoder again; outcome is a word for the list.
 	Replay func(ctx context.Context, id int64, scope []string, by int64) (outcome string, err error)
 }
@@ -111,6 +113,7 @@ func New(mux *http.ServeMux, d Deps) *API {
 	a.workerRoutes()
 	a.trackRoutes()
 	a.playbackRoutes()
+	a.trackExportRoutes()
 	a.incidentRoutes()
 	a.loopRoutes()
 	a.listRoutes()

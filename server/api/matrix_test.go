@@ -94,6 +94,7 @@ var moreProbes = []func(w *world, place string) map[string]probe{
 	(*world).watchProbes,
 	(*world).visitProbes,
 	(*world).archiveProbes,
+	(*world).exportProbes,
 	(*world).deadlineProbes,
 	(*world).doubtProbes,
 	(*world).assessProbes,

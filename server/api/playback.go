@@ -47,8 +47,8 @@ func (a *API) spanOf(day string, from, to time.Time, most time.Duration) (time.T
 		return wrong("请选择日期，或起止时间")
 	case to.Sub(from) > most:
 		return wrong("起止时间最长 %d 小时", int(most.Hours()))
-	case from.After(now) || postgres.BusinessDay(now).Sub(from) > postgres.KeepDays*24*time.Hour:
-		return wrong("请选择最近 %d 天内的时间", postgres.KeepDays)
+	case from.After(now) || postgres.BusinessDay(now).Sub(from) > time.Duration(a.Keep.Track)*24*time.Hour:
+		return wrong("请选择最近 %d 天内的时间", a.Keep.Track)
 	}
 	return from, to, nil
 }
