@@ -58,6 +58,7 @@ type config struct {
 	Incidents   float64
 	Alarms      float64
 	Office      float64
+	History     int // days
 
 	proxies []netip.Prefix
 	metrics []netip.Prefix
@@ -108,6 +109,7 @@ func (c *config) serveFlags(fs *flag.FlagSet) {
 		fs.Float64Var(&c.Incidents, "incidents", 4, "simulated incidents a minute")
 		fs.Float64Var(&c.Alarms, "alarms", 0.3, "simulated alarms a minute; 0 for none")
 		fs.Float64Var(&c.Office, "office", 30, "what simulated offices do to cases in a minute, where incidents are simulated; 0 for nothing")
+		fs.IntVar(&c.History, "history", 14, "days of past patrols that a fresh demo begins with; 0 for none")
 	}
 }
 
@@ -246,6 +248,9 @@ func (c *config) check() error {
 		}
 		if c.Office < 0 || c.Office > 6000 {
 			bad("-office %v: want 0 to 6000 a minute", c.Office)
+		}
+		if c.History < 0 || c.History > 60 {
+			bad("-history %d: want 0 to 60 days", c.History)
 		}
 		if c.Workers < 0 || c.Workers > 200_000 {
 			bad("-workers %d: want 0 to 200000", c.Workers)

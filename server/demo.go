@@ -64,6 +64,11 @@ func demoMain(ctx context.Context, p process) error {
 		if err := tellAccounts(p.out, h.conf.Data, fresh); err != nil {
 			return err
 		}
+		if c.History > 0 {
+			if err := h.seedHistory(ctx, street); err != nil {
+				return err
+			}
+		}
 		if c.Workers > 0 {
 			if err := h.simulate(ctx, street); err != nil {
 				return err
