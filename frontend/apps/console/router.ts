@@ -221,6 +221,22 @@ export const places: readonly Place[] = [
     page: () => import('./pages/TracksPage.vue'),
   },
   {
+    name: 'playback',
+    path: '/playback',
+    title: 'nav.playback',
+    group: 'insight',
+    powers: ['see_track'],
+    page: () => import('./pages/PlaybackPage.vue'),
+  },
+  {
+    name: 'trackexports',
+    path: '/track-exports',
+    title: 'nav.trackexports',
+    group: 'insight',
+    powers: ['see_track', 'command', 'see_audit'],
+    page: () => import('./pages/TrackExportsPage.vue'),
+  },
+  {
     name: 'records',
     path: '/access-records',
     title: 'nav.records',

@@ -5,6 +5,7 @@ import { assess } from './texts/assess'
 import { tongue } from './texts/book'
 import { loop } from './texts/loop'
 import { patrol } from './texts/patrol'
+import { playback } from './texts/playback'
 import { rules } from './texts/rules'
 import { statistics } from './texts/statistics'
 import { watch } from './texts/watch'
@@ -657,7 +658,7 @@ const en: Record<keyof typeof zh, string> = {
   'org.partner': 'Partner',
 }
 
-const books = { ...loop, ...watch, ...rules, ...statistics, ...assess, ...patrol }
+const books = { ...loop, ...watch, ...rules, ...statistics, ...assess, ...patrol, ...playback }
 const whole = { ...loopZh, ...zh, ...tongue(books, 0) }
 
 export const t = texts(whole, { ...loopEn, ...en, ...tongue(books, 1) })

@@ -107,7 +107,7 @@ export function onSignedOut(listen: () => void): () => void {
   }
 }
 
-export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+async function send(method: string, path: string, options: CallOptions): Promise<Response> {
   const headers: Record<string, string> = { Accept: 'application/json', ...options.headers }
   let body: BodyInit | undefined
   if (options.body instanceof FormData) body = options.body
@@ -135,12 +135,20 @@ export async function call<T>(method: string, path: string, options: CallOptions
     if (response.status === 401 && path !== '/session') for (const listen of signedOut) listen()
     throw await failure(response)
   }
+  return response
+}
+
+export async function call<T>(method: string, path: string, options: CallOptions = {}): Promise<T> {
+  const response = await send(method, path, options)
   if (response.status === 204 || response.headers.get('Content-Length') === '0') return undefined as T
   return (await response.json()) as T
 }
 
 export const get = <T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> =>
   call<T>('GET', path, { query, signal })
+/** An answer that is no JSON. */
+export const bytes = async (path: string, query?: Query, signal?: AbortSignal): Promise<ArrayBuffer> =>
+  (await send('GET', path, { query, signal, headers: { Accept: 'application/octet-stream' } })).arrayBuffer()
 export const post = <T>(path: string, body?: unknown, options?: CallOptions): Promise<T> =>
   call<T>('POST', path, { ...options, body: body ?? {} })
 export const del = <T>(path: string): Promise<T> => call<T>('DELETE', path)

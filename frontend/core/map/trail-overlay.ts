@@ -79,12 +79,11 @@ export class TrailOverlay {
 
   readonly canvas = document.createElement('canvas')
   readonly #map: MapLibre
-  readonly #playback: Playback
-  readonly #people: ArrayBuffer
-  readonly #peopleF32: Float32Array
-  readonly #peopleU8: Uint8Array
-  readonly #standings: Standing[]
-  readonly #lanes: Uint8Array
+  #playback: Playback | null = null
+  #peopleF32 = new Float32Array(0)
+  #peopleU8 = new Uint8Array(0)
+  #standings: Standing[] = []
+  readonly #lanes = new Uint8Array(lanesWide * 4)
   #matrix: Float64Array | null = null
   readonly #shifted = new Float32Array(16)
   #gpu: Gpu | null = null
@@ -95,15 +94,9 @@ export class TrailOverlay {
   drawn = 0
   cost = 0
 
-  constructor(map: MapLibre, playback: Playback) {
+  /** Made before anything is played: a context and its shaders take longer than a day's overview. */
+  constructor(map: MapLibre) {
     this.#map = map
-    this.#playback = playback
-    const n = Math.max(1, playback.lanes.length)
-    this.#people = new ArrayBuffer(n * personStride)
-    this.#peopleF32 = new Float32Array(this.#people)
-    this.#peopleU8 = new Uint8Array(this.#people)
-    this.#standings = playback.lanes.map(() => standing())
-    this.#lanes = new Uint8Array(lanesWide * 4)
     this.canvas.className = 'trail-overlay'
     this.canvas.style.cssText = 'position:absolute;inset:0;width:100%;height:100%;pointer-events:none'
     this.canvas.setAttribute('aria-hidden', 'true')
@@ -118,21 +111,44 @@ export class TrailOverlay {
     this.#probe()
   }
 
-  /** Where a lane was at the last draw. */
-  standing(lane: number): Standing {
-    return this.#standings[lane]!
+  /** What is played from now on; null: nothing. */
+  show(playback: Playback | null): void {
+    this.#playback = playback
+    const lanes = playback?.lanes ?? []
+    const memory = new ArrayBuffer(Math.max(1, lanes.length) * personStride)
+    this.#peopleF32 = new Float32Array(memory)
+    this.#peopleU8 = new Uint8Array(memory)
+    this.#standings = lanes.map(() => standing())
+    this.#version = -1
+    this.#lanesSaid = ''
+    this.drawn = 0
+    const gpu = this.#gpu
+    if (!gpu) return
+    this.#room(gpu)
+    for (const sheet of [gpu.rough, ...gpu.fine.values()]) if (sheet) gpu.gl.deleteBuffer(sheet.buffer)
+    gpu.rough = null
+    gpu.fine.clear()
+    gpu.ringCount = 0
+    this.#draw()
+  }
+
+  #room({ gl, peopleBuffer }: Gpu): void {
+    gl.bindVertexArray(null)
+    gl.bindBuffer(gl.ARRAY_BUFFER, peopleBuffer)
+    gl.bufferData(gl.ARRAY_BUFFER, this.#peopleU8.byteLength, gl.DYNAMIC_DRAW)
   }
 
   /** Its longitude and latitude, or null while it is nowhere to be seen. */
   placeOf(lane: number): [number, number] | null {
     const one = this.#standings[lane]
-    if (!one || beingCode[one.being] === 0) return null
+    if (!one || !this.#playback || beingCode[one.being] === 0) return null
     const { x, y } = this.#playback.origin
     return [lonOf(one.x + x), latOf(one.y + y)]
   }
 
   /** The lane drawn at these CSS pixels, or null. */
   pick(px: number, py: number, reach: number): number | null {
+    if (!this.#playback) return null
     const here = this.#map.unproject([px, py])
     const there = this.#map.unproject([px + reach, py])
     const { x, y } = this.#playback.origin
@@ -193,7 +209,6 @@ export class TrailOverlay {
 
     gl.bindVertexArray(gpu.people.shape)
     gl.bindBuffer(gl.ARRAY_BUFFER, gpu.peopleBuffer)
-    gl.bufferData(gl.ARRAY_BUFFER, this.#people.byteLength, gl.DYNAMIC_DRAW)
     gl.enableVertexAttribArray(0)
     gl.vertexAttribPointer(0, 2, gl.FLOAT, false, personStride, 0)
     gl.enableVertexAttribArray(1)
@@ -216,6 +231,7 @@ export class TrailOverlay {
       gl.vertexAttribDivisor(i, 1)
     }
     gl.bindVertexArray(null)
+    this.#room(gpu)
     this.#gpu = gpu
     this.#version = -1
     this.#lanesSaid = ''
@@ -257,7 +273,7 @@ export class TrailOverlay {
 
   #size(): number {
     const z = this.#map.getZoom()
-    const many = this.#playback.lanes.length > 60 ? 0.8 : 1
+    const many = this.#standings.length > 60 ? 0.8 : 1
     return many * (z < 12 ? 12 : z < 14 ? 12 + (z - 12) * 5 : z < 17 ? 22 + (z - 14) * 4 : 34)
   }
 
@@ -266,12 +282,14 @@ export class TrailOverlay {
     if (!gpu || !this.#matrix || gpu.gl.isContextLost()) return
     const began = performance.now()
     const { gl } = gpu
-    this.#upload(gpu)
+    const playback = this.#playback
+    if (playback) this.#upload(gpu, playback)
     gl.viewport(0, 0, this.canvas.width, this.canvas.height)
     gl.clearColor(0, 0, 0, 0)
     gl.clear(gl.COLOR_BUFFER_BIT)
+    if (!playback) return
     const m = this.#matrix
-    const { x, y } = this.#playback.origin
+    const { x, y } = playback.origin
     for (let i = 0; i < 16; i++) this.#shifted[i] = m[i]!
     // the local origin is added in f64, before the cast
     for (let r = 0; r < 4; r++) this.#shifted[12 + r] = m[r]! * x + m[4 + r]! * y + m[12 + r]!
@@ -284,7 +302,7 @@ export class TrailOverlay {
     gl.bindTexture(gl.TEXTURE_2D, gpu.lanes)
     this.#lines(gpu, ratio)
     this.#rings(gpu, size)
-    this.#persons(gpu, size)
+    this.#persons(gpu, playback, size)
     gl.bindVertexArray(null)
     this.drawn++
     this.cost = performance.now() - began
@@ -307,10 +325,15 @@ export class TrailOverlay {
     this.#use(gpu, lines)
     gl.uniform2f(lines.at.u_view, this.canvas.width, this.canvas.height)
     gl.uniform1f(lines.at.u_tail, this.tail / 1000)
-    const many = this.#playback.lanes.length > 60
+    const many = this.#standings.length > 60
     gl.uniform1f(lines.at.u_width, (many ? 2.2 : 3.6) * ratio)
-    // overlapping ends of steps must not add up to knots
-    gl.blendEquation(gl.MAX)
+    for (const pass of this.chosen === null ? [0] : [0, 1]) {
+      gl.uniform1i(lines.at.u_pass, pass)
+      this.#walked(gpu)
+    }
+  }
+
+  #walked(gpu: Gpu): void {
     const now = this.#offset
     const begin = this.tail > 0 ? now - this.tail : Number.NEGATIVE_INFINITY
     // hours of which every fix is here are drawn from these, the rest from the simplified day
@@ -324,7 +347,6 @@ export class TrailOverlay {
       from = end
     }
     if (gpu.rough && now > from) this.#range(gpu, gpu.rough, from, now)
-    gl.blendEquation(gl.FUNC_ADD)
   }
 
   #range({ gl }: Gpu, sheet: Sheet, from: number, to: number): void {
@@ -342,14 +364,13 @@ export class TrailOverlay {
     if (gpu.ringCount === 0) return
     const { gl, rings } = gpu
     this.#use(gpu, rings)
-    gl.uniform1f(rings.at.u_size, size)
+    gl.uniform1f(rings.at.u_size, size * (this.#standings.length > 60 ? 0.7 : 1))
     gl.uniform1f(rings.at.u_past, this.pastStays ? 1 : 0)
     gl.drawArrays(gl.POINTS, 0, gpu.ringCount)
   }
 
-  #persons(gpu: Gpu, size: number): void {
+  #persons(gpu: Gpu, { lanes }: Playback, size: number): void {
     const { gl, people } = gpu
-    const lanes = this.#playback.lanes
     let n = 0
     for (let i = 0; i < lanes.length; i++) {
       const one = lanes[i]!.at(this.#offset, this.#standings[i]!)
@@ -378,15 +399,14 @@ export class TrailOverlay {
     }
   }
 
-  #upload(gpu: Gpu): void {
+  #upload(gpu: Gpu, playback: Playback): void {
     const { gl } = gpu
-    const playback = this.#playback
     if (this.#version !== playback.version) {
       this.#version = playback.version
       if (playback.rough && gpu.rough?.segments !== playback.rough) {
         if (gpu.rough) gl.deleteBuffer(gpu.rough.buffer)
         gpu.rough = this.#sheet(gl, playback.rough)
-        this.#stays(gpu)
+        this.#stays(gpu, playback)
       }
       for (const [slab, sheet] of gpu.fine)
         if (playback.fine.get(slab) !== sheet.segments) {
@@ -407,9 +427,8 @@ export class TrailOverlay {
     return { segments, buffer }
   }
 
-  #stays(gpu: Gpu): void {
+  #stays(gpu: Gpu, { lanes }: Playback): void {
     const { gl } = gpu
-    const lanes = this.#playback.lanes
     const total = lanes.reduce((sum, lane) => sum + lane.stays.length, 0)
     const memory = new ArrayBuffer(total * ringStride)
     const f32 = new Float32Array(memory)
@@ -434,7 +453,7 @@ export class TrailOverlay {
     const said = `${this.chosen}/${[...this.hidden].join()}`
     if (said === this.#lanesSaid) return
     this.#lanesSaid = said
-    const total = this.#playback.lanes.length
+    const total = this.#standings.length
     for (let i = 0; i < total; i++) {
       const colour = rgb(personColour(i, total))
       const rank = this.hidden.has(i) ? 0 : i === this.chosen ? 3 : this.chosen === null ? 2 : 1

@@ -1,5 +1,7 @@
 // How a played trail is drawn.
-//   walked   a line with round ends, bright for the last minutes, quieter before
+//   walked   an opaque line with round ends, the later over the earlier: colours
+//            that mean something are never mixed. Quieter after some minutes, or,
+//            with a tail, thinner until it ends.
 //   gap      a thin broken line, only once it is known where he was heard again
 //   stay     a ring that closes while he stays
 //   person   a disc with a beak when moving, a ring around a dot when staying, an
@@ -23,14 +25,15 @@ layout(location=2) in uvec4 a_look;  // lane low, lane high, steps, kind
 uniform mat4 u_matrix;
 uniform vec2 u_view;                 // pixels
 uniform float u_now, u_tail, u_width;
+uniform int u_pass;                  // 0 = everybody, 1 = the chosen on top
 uniform int u_tint;
 uniform vec3 u_speed[8];
 uniform vec3 u_accuracy[8];
 uniform sampler2D u_lanes;
 out vec2 v_at;
 out float v_age;
+out float v_half;
 flat out float v_length;
-flat out float v_half;
 flat out vec3 v_colour;
 flat out float v_strength;
 flat out int v_kind;
@@ -39,7 +42,7 @@ void main() {
   gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
   vec4 lane = laneOf(a_look);
   int rank = rankOf(lane), kind = int(a_look.w);
-  if (rank == 0 || u_now <= a_time.x) return;
+  if (rank == 0 || (rank == 3) != (u_pass == 1) || u_now <= a_time.x) return;
   if (kind == 1 && u_now < a_time.y) return;
   if (u_tail > 0.0 && a_time.y < u_now - u_tail) return;
   float span = a_time.y - a_time.x;
@@ -50,16 +53,17 @@ void main() {
   vec2 along = pb - pa;
   v_length = length(along);
   along = v_length > 0.001 ? along / v_length : vec2(1.0, 0.0);
-  v_half = (kind == 1 ? 0.45 : rank == 3 ? 0.75 : 0.5) * u_width;
-  float reach = v_half + 1.0;
   bool end = (gl_VertexID & 1) == 1;
+  v_age = u_now - (end ? min(u_now, a_time.y) : a_time.x);
+  float full = (kind == 1 ? 0.45 : rank == 3 ? 0.75 : 0.5) * u_width;
+  v_half = u_tail > 0.0 && kind == 0 ? full * clamp(1.15 - v_age / u_tail, 0.0, 1.0) : full;
+  float reach = full + 1.0;
   float side = (gl_VertexID & 2) == 0 ? -1.0 : 1.0;
   vec2 p = (end ? pb + along * reach : pa - along * reach) + vec2(-along.y, along.x) * side * reach;
   gl_Position = vec4(p * 2.0 / u_view, 0.0, 1.0);
   v_at = vec2(end ? v_length + reach : -reach, side * reach);
-  v_age = u_now - (end ? min(u_now, a_time.y) : a_time.x);
   v_colour = kind == 1 ? vec3(0.54, 0.59, 0.66) : tinted(lane, a_look.z);
-  v_strength = rank == 1 ? 0.16 : rank == 3 ? 1.0 : 0.85;
+  v_strength = rank == 1 ? 0.25 : 1.0;
   v_kind = kind;
 }`
 
@@ -67,21 +71,24 @@ export const lineFragment = `#version 300 es
 precision highp float;
 in vec2 v_at;
 in float v_age;
+in float v_half;
 flat in float v_length;
-flat in float v_half;
 flat in vec3 v_colour;
 flat in float v_strength;
 flat in int v_kind;
 uniform float u_tail;
 out vec4 o;
+const vec3 ground = vec3(0.04, 0.10, 0.19);
 void main() {
   float d = length(vec2(v_at.x - clamp(v_at.x, 0.0, v_length), v_at.y));
   float a = 1.0 - smoothstep(v_half - 0.7, v_half + 0.7, d);
-  if (v_kind == 1) a *= step(fract(v_at.x / 9.0), 0.55) * 0.7;
-  else a *= u_tail > 0.0 ? clamp(1.0 - v_age / u_tail, 0.0, 1.0) : mix(0.5, 1.0, 1.0 - smoothstep(300.0, 900.0, v_age));
-  a *= v_strength;
+  if (v_half < 0.7) a *= v_half / 0.7;
+  if (v_kind == 1) a *= step(fract(v_at.x / 9.0), 0.55);
   if (a <= 0.004) discard;
-  o = vec4(v_colour * a, a);
+  float bright = v_strength;
+  if (v_kind == 1) bright *= 0.75;
+  else if (u_tail == 0.0) bright *= mix(0.62, 1.0, 1.0 - smoothstep(300.0, 900.0, v_age));
+  o = vec4(mix(ground, v_colour, bright) * a, a);
 }`
 
 export const ringVertex = `#version 300 es
@@ -110,7 +117,7 @@ void main() {
   v_pixel = 2.0 / gl_PointSize;
   v_part = past ? 1.0 : clamp((u_now - a_time.x) / max(1.0, a_time.y - a_time.x), 0.0, 1.0);
   v_colour = u_tint == 0 ? lane.rgb : vec3(0.79, 0.86, 0.92);
-  v_strength = (rank == 1 ? 0.25 : 1.0) * (past ? 0.6 : 1.0);
+  v_strength = (rank == 1 ? 0.2 : 1.0) * (past ? 0.5 : 1.0);
 }`
 
 export const ringFragment = `#version 300 es
@@ -121,7 +128,7 @@ out vec4 o;
 void main() {
   vec2 q = gl_PointCoord * 2.0 - 1.0;
   float r = length(q);
-  float wide = max(1.3 * v_pixel, 0.06);
+  float wide = max(0.9 * v_pixel, 0.035);
   float ring = 1.0 - smoothstep(wide, wide + v_pixel, abs(r - 0.86));
   float turn = fract(atan(q.x, -q.y) / 6.2831853 + 1.0);
   float a = ring * (turn <= v_part ? 1.0 : 0.28) + (1.0 - smoothstep(0.84, 0.86, r)) * 0.10;

@@ -113,14 +113,15 @@ export class Playback {
     return this.#laneOf.get(worker) ?? -1
   }
 
-  /** Ready to be drawn when it resolves. What happened that day may come a moment later. */
-  async open(): Promise<void> {
+  /** `overview`: it can be drawn. `events`: what happened that day is there, too, and the gaps are known. */
+  open(): { overview: Promise<void>; events: Promise<void> } {
     const signal = this.#abort.signal
-    const events = this.#feed.events(signal)
-    // told by whoever waits for it; here only kept from being nobody's
-    events.catch(() => undefined)
-    this.#readOverview(await this.#feed.overview(signal))
-    this.#readEvents(await events)
+    const overview = this.#feed.overview(signal).then(bytes => this.#readOverview(bytes))
+    const told = this.#feed.events(signal)
+    const events = overview.then(async () => this.#readEvents(await told))
+    // whoever waits for them hears of a failure; here they are only kept from being nobody's
+    for (const one of [told, events]) one.catch(() => undefined)
+    return { overview, events }
   }
 
   close(): void {

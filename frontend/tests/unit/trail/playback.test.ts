@@ -50,7 +50,7 @@ const settle = () => new Promise<void>(resolve => setTimeout(resolve))
 describe('a playback', () => {
   it('plays from the overview at once', async () => {
     const { playback, asked } = street(3)
-    await playback.open()
+    await playback.open().events
     expect(asked).toEqual([])
     expect(playback.span()).toEqual({ from: 9 * hour, to: 12 * hour })
     expect(playback.lanes.map(lane => lane.at(10 * hour + 1234, standing()).being)).toEqual([
@@ -64,7 +64,7 @@ describe('a playback', () => {
 
   it('reads the hours around the playhead and becomes finer', async () => {
     const { playback, asked } = street(3)
-    await playback.open()
+    await playback.open().events
     playback.slabs.aim(9.9 * hour, 64, true)
     await settle()
     while (playback.slabs.busy) playback.slabs.step(50)
@@ -75,7 +75,7 @@ describe('a playback', () => {
 
   it('of many people draws the simplified ways only, and still places everybody to the fix', async () => {
     const { playback } = street(fineLanes + 1)
-    await playback.open()
+    await playback.open().events
     playback.slabs.aim(9.5 * hour, 1, true)
     await settle()
     while (playback.slabs.busy) playback.slabs.step(50)
@@ -98,7 +98,7 @@ describe('a playback', () => {
       },
     ]
     const { playback } = street(1, events, [way])
-    await playback.open()
+    await playback.open().events
     const rough = playback.rough!
     const f32 = new Float32Array(rough.bytes.buffer)
     const kinds: number[] = []
@@ -121,7 +121,7 @@ describe('a playback', () => {
 
   it('steps are in the order of their beginning, and a stretch of the day is one range', async () => {
     const { playback } = street(5)
-    await playback.open()
+    await playback.open().events
     const rough = playback.rough!
     for (let i = 1; i < rough.count; i++) expect(rough.begins[i]! >= rough.begins[i - 1]!).toBe(true)
     const f32 = new Float32Array(rough.bytes.buffer)
@@ -139,7 +139,7 @@ describe('a playback', () => {
     const stray = way[30]!
     stray.lon += 0.5
     const { playback } = street(1, [{ at: stray.at, kind: 'outlier', worker: 100, title: 'teleport' }], [way])
-    await playback.open()
+    await playback.open().events
     expect(playback.lanes[0]!.overview.t.includes(stray.at - midnight)).toBe(false)
   })
 
@@ -153,14 +153,14 @@ describe('a playback', () => {
         chunks: async () => new ArrayBuffer(0),
       },
     )
-    await expect(broken.open()).rejects.toThrow()
+    await expect(broken.open().overview).rejects.toThrow()
   })
 })
 
 describe('five hundred people for a day', () => {
   it('an hour of every fix fits the memory kept for it many times', async () => {
     const { playback } = street(2)
-    await playback.open()
+    await playback.open().events
     playback.slabs.aim(9.5 * hour, 1, true)
     await settle()
     while (playback.slabs.busy) playback.slabs.step(50)
