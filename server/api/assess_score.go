@@ -264,7 +264,9 @@ func (a *API) assessScoreRoutes() {
 			case out.Unit == assess.Days:
 				t.Title = t.Ref + " 到岗"
 			case out.Unit == assess.Weeks:
-				t.Title = weekTitle(t.Ref)
+				t.Title = weekTitle(t.Ref) + " 合格半天／应完成半天"
+			case out.Unit == assess.Objects:
+				t.Title = weekTitle(t.Ref) + " 已走访／到期应走访"
 			}
 			if mask {
 				t.Title = access.MaskText(t.Title)
@@ -355,5 +357,5 @@ func weekTitle(monday string) string {
 	if err != nil {
 		return monday
 	}
-	return day.Format("1月2日") + "–" + day.AddDate(0, 0, 6).Format("1月2日") + " 合格半天／应完成半天"
+	return day.Format("1月2日") + "–" + day.AddDate(0, 0, 6).Format("1月2日")
 }

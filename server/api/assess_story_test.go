@@ -312,6 +312,14 @@ func TestAPeriodFromItsOpeningToItsLock(t *testing.T) {
 		t.Errorf("after the appeal: %v", now)
 	}
 
+	// The community and the guide stand on the grid: they follow what was decided about it.
+	if moved := w.must("street-commander1", "POST", at+"/recheck", map[string]any{})["moved"]; moved != 2.0 {
+		t.Errorf("followed: %v", moved)
+	}
+	if _, _, now := shownScore(w.must("station1", "GET", at+"/scores?level=community", nil), "东湖社区"); now != 81.94 {
+		t.Errorf("the community after the appeal: %v", now)
+	}
+
 	// It leaves the house, and is locked.
 	_, text, head := w.call("street-commander1", "GET", "/api/v1"+at+"/scores.xlsx", nil)
 	book, err := excelize.OpenReader(bytes.NewReader([]byte(text)))
@@ -345,7 +353,7 @@ func TestAPeriodFromItsOpeningToItsLock(t *testing.T) {
 			}
 		}
 	}
-	if want := "opened inspected published rechecked rechecked appealed appealed decided decided locked "; kinds != want {
+	if want := "opened inspected published rechecked rechecked appealed appealed decided decided rechecked locked "; kinds != want {
 		t.Errorf("journal: %s", kinds)
 	}
 }

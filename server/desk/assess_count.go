@@ -34,7 +34,11 @@ func count(ctx context.Context, tx pgx.Tx, p postgres.AssessPeriod, now time.Tim
 	if err != nil {
 		return nil, err
 	}
-	finals := map[int64]assess.Fraction{} // of the grids that count
+	adjusted, err := decided(ctx, tx, p.ID)
+	if err != nil {
+		return nil, err
+	}
+	finals := map[int64]assess.Fraction{} // of the grids that count, with what was decided about them since
 	for _, level := range assess.Levels() {
 		template, ok := p.Template(level)
 		if !ok {
@@ -68,13 +72,26 @@ func count(ctx context.Context, tx pgx.Tx, p postgres.AssessPeriod, now time.Tim
 		if level == assess.Grid {
 			for _, s := range scores {
 				if s.Counted {
-					finals[s.Subject] = s.Final
+					finals[s.Subject] = assess.Adjusted(s.Final, adjusted[s.Subject])
 				}
 			}
 		}
 		all = append(all, scores...)
 	}
 	return all, nil
+}
+
+// decided are the points that appeals and decisions put beside the grids'
+// published scores: whoever stands on a grid stands on those too.
+func decided(ctx context.Context, tx pgx.Tx, period int64) (map[int64][]assess.Fraction, error) {
+	list, err := postgres.AssessAdjustments(ctx, tx, period, assess.Grid, nil)
+	by := map[int64][]assess.Fraction{}
+	for _, a := range list {
+		if a.Kind != "data" {
+			by[a.Subject] = append(by[a.Subject], a.Delta)
+		}
+	}
+	return by, err
 }
 
 // level scores the subjects of a level and ranks them.

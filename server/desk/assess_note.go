@@ -337,7 +337,8 @@ func (d *Desk) AdjustScore(ctx context.Context, by access.Principal, period int6
 	})
 }
 
-// RecheckPeriod holds the published scores against the data as it is today.
+// RecheckPeriod holds the published scores against the data as it is today, and
+// those that stand on grids against what was decided about the grids since.
 // Where a score would be another, the difference becomes an adjustment beside
 // it; doing it again adds nothing.
 func (d *Desk) RecheckPeriod(ctx context.Context, by access.Principal, id int64) (moved int, err error) {
@@ -372,7 +373,7 @@ func (d *Desk) RecheckPeriod(ctx context.Context, by access.Principal, id int64)
 			if delta.Rat().Sign() == 0 {
 				continue
 			}
-			adj := postgres.AssessAdjustment{Level: was.Level, Subject: was.Subject, Kind: "data", Delta: delta, Reason: "公布后数据有更正", Detail: others(was.Result, now.Result), ByName: by.Name, At: d.now()}
+			adj := postgres.AssessAdjustment{Level: was.Level, Subject: was.Subject, Kind: "data", Delta: delta, Reason: recheckReasons[was.Level == assess.Community || was.Level == assess.Guide], Detail: others(was.Result, now.Result), ByName: by.Name, At: d.now()}
 			if adj.ID, err = newID(); err != nil {
 				return err
 			}
@@ -386,6 +387,9 @@ func (d *Desk) RecheckPeriod(ctx context.Context, by access.Principal, id int64)
 	})
 	return moved, err
 }
+
+// recheckReasons say why a score would be another one: of what stands on grids, and of the rest.
+var recheckReasons = map[bool]string{false: "公布后数据有更正", true: "所辖（挂钩）网格的得分或数据有更正、调整"}
 
 // others are the figures that are not what they were.
 func others(was, now assess.Result) []postgres.AssessMoved {
