@@ -1,14 +1,12 @@
 package patrol
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"math"
 	"slices"
-
-	"github.com/gridward/gridward/geo/trail"
-	"github.com/gridward/gridward/server/fleet"
 )
 
 // Digest is of everything that the day is measured from, and of the policy:
@@ -18,26 +16,15 @@ func (in *Input) Digest(p Params, ruleVersion string) []byte {
 	h := sha256.New()
 	var b []byte
 	put := func(v int64) { b = binary.LittleEndian.AppendUint64(b, uint64(v)) }
-	fixes := make([]trail.Fix, len(in.Fixes))
-	for i, f := range in.Fixes {
-		fixes[i] = f.Stored()
-		fixes[i].Flags &^= uint32(fleet.Late)
-	}
-	rows := make([]string, len(fixes))
-	for i, f := range fixes {
+	for _, f := range once(in.Fixes) {
 		b = b[:0]
-		b = binary.BigEndian.AppendUint64(b, uint64(f.Ms)) // so that rows sort by time
+		put(f.Ms)
 		put(int64(math.Float64bits(f.Point[0])))
 		put(int64(math.Float64bits(f.Point[1])))
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f.Accuracy))
 		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f.Speed))
 		b = binary.LittleEndian.AppendUint32(b, f.Flags)
-		b = append(b, f.Source)
-		rows[i] = string(b)
-	}
-	slices.Sort(rows)
-	for _, r := range slices.Compact(rows) {
-		h.Write([]byte(r))
+		h.Write(append(b, f.Source))
 	}
 	rest := struct {
 		Day    any
@@ -58,6 +45,7 @@ func (in *Input) Digest(p Params, ruleVersion string) []byte {
 	for _, g := range in.Grids {
 		rest.Grids = append(rest.Grids, [2]int64{g.ID, int64(g.Version)})
 	}
+	slices.SortFunc(rest.Grids, func(a, b [2]int64) int { return cmp.Or(cmp.Compare(a[0], b[0]), cmp.Compare(a[1], b[1])) })
 	text, _ := json.Marshal(rest) // plain values: it cannot fail
 	h.Write(text)
 	return h.Sum(nil)

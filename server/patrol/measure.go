@@ -148,15 +148,33 @@ func (m *meter) accept(start, end int64) {
 	m.out.Accepted = len(m.steps)
 }
 
-// clean judges the track of [start, end).
+// clean judges the track of [start, end), in which every fix is there once.
 func (m *meter) clean(start, end int64) trail.Trail {
 	fixes := make([]trail.Fix, 0, len(m.in.Fixes))
-	for _, f := range m.in.Fixes {
+	for _, f := range once(m.in.Fixes) {
 		if f.Ms >= start && f.Ms < end {
-			fixes = append(fixes, f.Stored()) // as the archive keeps it: the verdict outlives the raw fix
+			fixes = append(fixes, f)
 		}
 	}
 	return trail.Clean(fixes, trail.Options{Accuracy: m.p.AccuracyMaxM, Reject: uint32(reject), GapMs: int64(m.p.GapMaxS) * 1000})
+}
+
+// once are the fixes as the archive keeps them, for the verdict outlives the
+// raw ones: by time, without repeats, and without a word of how late each came.
+func once(fixes []trail.Fix) []trail.Fix {
+	out := make([]trail.Fix, len(fixes))
+	for i, f := range fixes {
+		out[i] = f.Stored()
+		out[i].Flags &^= uint32(fleet.Late)
+	}
+	slices.SortFunc(out, order)
+	return slices.CompactFunc(out, func(a, b trail.Fix) bool { return order(a, b) == 0 })
+}
+
+// order is total: cmp.Compare knows NaN as equal to itself.
+func order(a, b trail.Fix) int {
+	return cmp.Or(cmp.Compare(a.Ms, b.Ms), cmp.Compare(a.Point[0], b.Point[0]), cmp.Compare(a.Point[1], b.Point[1]), cmp.Compare(a.Accuracy, b.Accuracy),
+		cmp.Compare(a.Speed, b.Speed), cmp.Compare(a.Course, b.Course), cmp.Compare(a.Flags, b.Flags), cmp.Compare(a.Source, b.Source))
 }
 
 // refusal is why no time may count by the fix. A receiver that repeats itself
