@@ -151,6 +151,9 @@ func (a *API) visitRoutes() {
 			if p := b.Incident; p != nil {
 				at := b.ArrivedAt
 				d.Incident = &incident.Draft{Title: p.Title, Category: p.Category, Description: p.Description, Urgency: p.Urgency, Address: p.Address, Photos: p.Photos, OccurredAt: &at}
+				if len(p.Photos) == 0 { // they show the problem: the case has them, and the visit leads to it
+					d.Incident.Photos, d.Photos = d.Photos, nil
+				}
 			}
 			v, created, err := a.Desk.RecordVisit(ctx, who.Principal, d)
 			if err != nil {

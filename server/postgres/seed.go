@@ -50,7 +50,10 @@ func SeedStreet(ctx context.Context, db *DB, street *fixtures.Demo) error {
 		if err := seedIntake(ctx, tx); err != nil {
 			return err
 		}
-		return seedDispatch(ctx, tx, street)
+		if err := seedDispatch(ctx, tx, street); err != nil {
+			return err
+		}
+		return seedVisits(ctx, tx)
 	})
 	if err != nil {
 		return fmt.Errorf("seed the demo street: %w", err)
