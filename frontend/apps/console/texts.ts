@@ -8,6 +8,7 @@ import { patrol } from './texts/patrol'
 import { playback } from './texts/playback'
 import { rules } from './texts/rules'
 import { statistics } from './texts/statistics'
+import { visits } from './texts/visits'
 import { watch } from './texts/watch'
 
 const zh = {
@@ -658,7 +659,7 @@ const en: Record<keyof typeof zh, string> = {
   'org.partner': 'Partner',
 }
 
-const books = { ...loop, ...watch, ...rules, ...statistics, ...assess, ...patrol, ...playback }
+const books = { ...loop, ...watch, ...rules, ...statistics, ...assess, ...patrol, ...playback, ...visits }
 const whole = { ...loopZh, ...zh, ...tongue(books, 0) }
 
 export const t = texts(whole, { ...loopEn, ...en, ...tongue(books, 1) })

@@ -26,6 +26,7 @@ export type Power =
   | 'see_video'
   | 'watch_log'
   | 'see_statistic'
+  | 'keep_visits'
   | 'manage_rules'
   | 'inspect'
   | 'assess'
