@@ -274,6 +274,15 @@ export class Page {
     }
   }
 
+  /** Kept on the phone for when there is no network. */
+  async remember(name: string, value: unknown): Promise<void> {
+    await this.#outbox?.remember(name, value)
+  }
+
+  async memo<T>(name: string): Promise<T | null> {
+    return (await this.#outbox?.memo<T>(name)) ?? null
+  }
+
   async leave(): Promise<void> {
     await signOut().catch(error => {
       if (!(error instanceof ApiError)) throw error
