@@ -161,13 +161,14 @@ BEGIN
   END LOOP;
   IF pos <> size THEN RAISE EXCEPTION 'not a chunk of fixes: bytes left over' USING ERRCODE = 'data_corrupted'; END IF;
   FOR j IN 1 .. n LOOP
-    at := '1970-01-01 00:00:00+00'::timestamptz + make_interval(secs => cell[j] / 1000) + (cell[j] % 1000) * interval '1 millisecond';
+    at := CASE WHEN cell[j] < -210866803200000 THEN '-infinity' -- a wrong clock, beyond what PostgreSQL dates
+      ELSE '1970-01-01 00:00:00+00'::timestamptz + make_interval(secs => cell[j] / 1000) + (cell[j] % 1000) * interval '1 millisecond' END;
     lon := cell[n + j] / 1e6::double precision;
     lat := cell[2 * n + j] / 1e6::double precision;
     accuracy := CASE WHEN cell[3 * n + j] > 0 THEN (cell[3 * n + j] - 1)::real / 10::real END;
     speed := CASE WHEN cell[4 * n + j] > 0 THEN (cell[4 * n + j] - 1)::real / 20::real END;
     course := CASE WHEN cell[5 * n + j] > 0 THEN (cell[5 * n + j] - 1)::real / 0.5::real END;
-    flags := cell[6 * n + j];
+    flags := ((cell[6 * n + j] + 2147483648) & 4294967295) - 2147483648; -- 32 bits, the highest of which is the sign here
     source := cell[7 * n + j];
     RETURN NEXT;
   END LOOP;

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -306,6 +308,33 @@ func TestSQLReadsTheArchiveAsGoDoes(t *testing.T) {
 		bad[at] ^= 0x41
 		if _, err := w.db.Pool.Exec(t.Context(), `SELECT count(*) FROM trail_fixes($1::bytea)`, bad); err == nil {
 			t.Errorf("byte %d is damaged and nothing is said", at)
+		}
+	}
+	// The golden chunks, as Go and TypeScript read them.
+	golden, err := filepath.Glob("../../fixtures/chunks/*.bin")
+	if err != nil || len(golden) == 0 {
+		t.Fatal(golden, err)
+	}
+	for _, name := range golden {
+		chunk, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fixes, err := trail.Decode(nil, chunk)
+		if err != nil {
+			continue // one that is damaged on purpose
+		}
+		var n int
+		var lon, lat, flags float64
+		if err := w.db.Pool.QueryRow(t.Context(), `SELECT count(*), COALESCE(sum(lon), 0), COALESCE(sum(lat), 0), COALESCE(sum(flags), 0) FROM trail_fixes($1::bytea)`, chunk).Scan(&n, &lon, &lat, &flags); err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, f := range fixes {
+			lon, lat, flags = lon-f.Point[0], lat-f.Point[1], flags-float64(int32(f.Flags))
+		}
+		if n != len(fixes) || math.Abs(lon)+math.Abs(lat) > 1e-6 || flags != 0 {
+			t.Errorf("%s: %d fixes of %d, %g %g %g", name, n, len(fixes), lon, lat, flags)
 		}
 	}
 	// An empty chunk, and one fix, and extremes.
