@@ -74,6 +74,13 @@ var figures = []figure{
 		ours: measureOf{"Million", "newest_ms"}, ratioOf: measureOf{"Million", "bare/page"}, target: 0.02,
 		beside: []beside{{"the slowest of ten filters", measureOf{"Million", "worst_ms"}}, {"queues", measureOf{"Million", "queues_ms"}}, {"overview", measureOf{"Million", "overview_ms"}},
 			{"statistics of a month", measureOf{"Million", "month_ms"}}, {"of a year", measureOf{"Million", "year_ms"}}, {"filling", measureOf{"Million", "filled/s"}}}},
+	{what: "archive of people on foot, a fix every 5 s, 8 h a day; bytes of the raw partition ÷ it", pkg: "./server/", run: "Trails$", once: true,
+		ours: measureOf{"Trails", "B/fix"}, ratioOf: measureOf{"Trails", "raw/archive"}, target: 20,
+		beside: []beside{{"raw", measureOf{"Trails", "raw_B/fix"}}, {"the chunks alone", measureOf{"Trails", "chunk_B/fix"}}, {"fixes", measureOf{"Trails", "fixes"}}, {"a night", measureOf{"Trails", "night_s"}},
+			{"archived", measureOf{"Trails", "archived/s"}}, {"a worker-day decoded", measureOf{"Trails", "decode_us"}}}},
+	{what: "playback: everybody's day on the map; reading the raw partition ÷ it", pkg: "./server/", run: "Trails$", once: true,
+		ours: measureOf{"Trails", "first_ms"}, ratioOf: measureOf{"Trails", "raw/first"}, target: 5,
+		beside: []beside{{"an hour of everybody", measureOf{"Trails", "hour_ms"}}, {"raw", measureOf{"Trails", "raw_hour_ms"}}, {"one worker-day", measureOf{"Trails", "worker_day_ms"}}}},
 	{what: "fan-out to 500 screens ÷ raw loopback writes of the same bytes", pkg: "./server/live", run: "Fanout", once: true,
 		ours: measureOf{"Fanout", "updates/cpu-s"}, ratioOf: measureOf{"Fanout", "x-raw"}, target: 0.5},
 }

@@ -60,7 +60,8 @@ func (g *Ground) Outing(code string, seed uint64, p Plan) Outing {
 	step := max(p.Step, time.Second)
 	still := w.Sample()
 	heading := 2 * math.Pi * r.Float64()
-	away := 0 // fixes that a jump still lasts
+	unpunctual := 1 + 19*int(seed%2) // ms: a chip tells at whole seconds, what sits on top of it a little later
+	away := 0                        // fixes that a jump still lasts
 	var to vec
 	var call *Call
 	next := o.From
@@ -87,7 +88,7 @@ func (g *Ground) Outing(code string, seed uint64, p Plan) Outing {
 			continue
 		}
 		f := trail.Fix{
-			Ms: at.UnixMilli() + int64(r.IntN(200)), Point: read.Point, Accuracy: float32(read.Accuracy),
+			Ms: at.UnixMilli() + int64(r.IntN(unpunctual)), Point: read.Point, Accuracy: float32(read.Accuracy),
 			Speed: float32(read.Speed), Course: float32(read.Course), Source: uint8(fleet.FromNative),
 		}
 		switch p.Habit {

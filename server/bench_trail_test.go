@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gridward/gridward/fixtures"
+	"github.com/gridward/gridward/geo/trail"
+	"github.com/gridward/gridward/server/incident"
+	"github.com/gridward/gridward/server/pgtest"
+	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/simulate"
+	"github.com/gridward/gridward/server/timekeeper"
+	"github.com/gridward/gridward/server/workday"
+)
+
+// scaleOf is a number of the environment, or what it is by default.
+func scaleOf(b *testing.B, name string, d int) int {
+	text := os.Getenv(name)
+	if text == "" {
+		return d
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		b.Fatalf("%s=%q", name, text)
+	}
+	return n
+}
+
+// BenchmarkTrails fills the past with people on foot, eight hours a day and a
+// fix every five seconds, archives it as the nightly job does, and plays a day
+// of everybody. The baseline is the same run's raw partition: its bytes a row
+// with the index, and the time to read a day, an hour or a worker-day out of it.
+// GRIDWARD_TRAIL_WORKERS and GRIDWARD_TRAIL_DAYS make it larger. Each worker
+// has two days of his own, which then repeat.
+func BenchmarkTrails(b *testing.B) {
+	workers, days := scaleOf(b, "GRIDWARD_TRAIL_WORKERS", 60), scaleOf(b, "GRIDWARD_TRAIL_DAYS", 2)
+	for b.Loop() {
+		s := newScale(b, workers, days)
+		s.fill()
+		s.archive()
+		s.sizes()
+		s.play()
+	}
+}
+
+type scale struct {
+	b             *testing.B
+	ctx           context.Context
+	db            *postgres.DB
+	people        []fixtures.Person
+	ids           []postgres.PlayPerson
+	path          string
+	days          int
+	first, today  workday.Day
+	fixes         int
+	perDay        int
+	dayOf         func(d workday.Day) (from, to time.Time)
+	raw, archived float64 // bytes a fix
+}
+
+func (s *scale) must(err error) {
+	s.b.Helper()
+	if err != nil {
+		s.b.Fatal(err)
+	}
+}
+
+func newScale(b *testing.B, workers, days int) *scale {
+	s := &scale{b: b, ctx: b.Context(), db: pgtest.New(b), days: days}
+	street, err := fixtures.Street()
+	s.must(err)
+	s.must(postgres.SeedStreet(s.ctx, s.db, street))
+	for _, p := range street.People {
+		if len(p.Grids) > 0 && len(s.people) < workers {
+			s.people = append(s.people, p)
+		}
+	}
+	s.today = workday.DayOf(time.Now().In(incident.BusinessZone()))
+	s.first = s.today - workday.Day(days)
+	s.dayOf = func(d workday.Day) (time.Time, time.Time) { return d.Start(), d.Start().Add(24 * time.Hour) }
+	s.must(s.db.Pool.QueryRow(s.ctx, `SELECT path FROM org WHERE code = $1`, fixtures.StreetCode).Scan(&s.path))
+	for _, p := range s.people {
+		var id postgres.PlayPerson
+		s.must(s.db.Pool.QueryRow(s.ctx, `SELECT id, region_id FROM worker WHERE code = $1`, p.Code).Scan(&id.ID, &id.Region))
+		s.ids = append(s.ids, id)
+	}
+	return s
+}
+
+// fill makes two days of everybody, and writes them again and again, day by day.
+func (s *scale) fill() {
+	ground, err := simulate.Street()
+	s.must(err)
+	own := make([][2]simulate.Outing, len(s.people))
+	var all errgroup.Group
+	all.SetLimit(4)
+	base := s.first.Start().Add(8 * time.Hour)
+	for i, p := range s.people {
+		all.Go(func() error {
+			for k := range 2 {
+				own[i][k] = ground.Outing(p.Grids[0], uint64(i*2+k), simulate.Plan{From: base.Add(time.Duration(i%600) * time.Second), Long: 8 * time.Hour, Step: 5 * time.Second})
+			}
+			return nil
+		})
+	}
+	s.must(all.Wait())
+	began := time.Now()
+	for d := range s.days {
+		past := make([]postgres.PastOuting, len(s.people))
+		for i, p := range s.people {
+			o := own[i][d%2].Again(time.Duration(d) * 24 * time.Hour)
+			past[i] = postgres.PastOuting{Worker: p.Code, Session: o.Session, Purpose: o.Purpose, From: o.From, To: o.To, Fixes: o.Fixes}
+		}
+		n, err := postgres.AddPast(s.ctx, s.db, past)
+		s.must(err)
+		s.fixes += n
+		s.perDay = n
+	}
+	s.b.ReportMetric(float64(s.fixes), "fixes")
+	s.b.ReportMetric(float64(s.fixes)/time.Since(began).Seconds(), "filled/s")
+	_, err = s.db.Pool.Exec(s.ctx, `ANALYZE fix`)
+	s.must(err)
+}
+
+// archive does what the nights would have done.
+func (s *scale) archive() {
+	run, err := timekeeper.ArchiveTrails(s.ctx, s.db, s.first.Start(), time.Now())
+	s.must(err)
+	if run.Days != len(s.people)*s.days || int(run.Fixes) != s.fixes || run.Failed > 0 {
+		s.b.Fatalf("archived %d days of %d, %d fixes of %d, %d failed", run.Days, len(s.people)*s.days, run.Fixes, s.fixes, run.Failed)
+	}
+	s.b.ReportMetric(run.Took.Seconds()/float64(s.days), "night_s")
+	s.b.ReportMetric(float64(run.Fixes)/run.Took.Seconds(), "archived/s")
+	_, err = s.db.Pool.Exec(s.ctx, `ANALYZE trail_chunk, trail_day`)
+	s.must(err)
+}
+
+func (s *scale) sizes() {
+	var raw, kept, body int64
+	s.must(s.db.Pool.QueryRow(s.ctx, `SELECT sum(pg_total_relation_size(i.inhrelid))::bigint FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+		WHERE i.inhparent = 'fix'::regclass AND c.relname BETWEEN $1 AND $2`, "fix_"+s.first.Start().UTC().Format("20060102"), "fix_"+s.today.Start().UTC().Format("20060102")).Scan(&raw))
+	s.must(s.db.Pool.QueryRow(s.ctx, `SELECT pg_total_relation_size('trail_chunk') + pg_total_relation_size('trail_day'), (SELECT sum(length(body)) FROM trail_chunk)`).Scan(&kept, &body))
+	var heap, toast, index, lines int64
+	s.must(s.db.Pool.QueryRow(s.ctx, `SELECT pg_relation_size('trail_chunk'), pg_total_relation_size(reltoastrelid), pg_indexes_size('trail_chunk'), (SELECT sum(length(line)) FROM trail_chunk) FROM pg_class WHERE oid = 'trail_chunk'::regclass`).Scan(&heap, &toast, &index, &lines))
+	s.b.Logf("of trail_chunk: %.2f B/fix in rows, %.2f in TOAST, %.2f in indexes; bodies %.2f, lines %.2f", float64(heap)/float64(s.fixes), float64(toast)/float64(s.fixes), float64(index)/float64(s.fixes), float64(body)/float64(s.fixes), float64(lines)/float64(s.fixes))
+	s.raw, s.archived = float64(raw)/float64(s.fixes), float64(kept)/float64(s.fixes)
+	s.b.ReportMetric(s.raw, "raw_B/fix")
+	s.b.ReportMetric(s.archived, "B/fix")
+	s.b.ReportMetric(float64(body)/float64(s.fixes), "chunk_B/fix")
+	s.b.ReportMetric(s.raw/s.archived, "raw/archive")
+}
+
+// timed is the median of several times.
+func (s *scale) timed(n int, do func()) float64 {
+	var took []float64
+	for range n {
+		began := time.Now()
+		do()
+		took = append(took, float64(time.Since(began).Microseconds())/1000)
+	}
+	return median(took)
+}
+
+func (s *scale) play() {
+	day := s.first + workday.Day(s.days/2)
+	from, to := s.dayOf(day)
+	whole := postgres.Reading{People: s.ids, From: from, To: to, Scope: []string{s.path}}
+	var frames []byte
+	first := s.timed(5, func() {
+		var err error
+		frames, err = whole.Overview(s.ctx, s.db.Pool)
+		s.must(err)
+	})
+	if len(frames) == 0 {
+		s.b.Fatal("an empty overview")
+	}
+	s.b.ReportMetric(first, "first_ms")
+	s.b.ReportMetric(float64(len(frames))/1024, "first_KiB")
+	hour := whole
+	hour.From, hour.To = from.Add(10*time.Hour), from.Add(11*time.Hour)
+	s.b.ReportMetric(s.timed(5, func() {
+		var err error
+		frames, err = hour.Chunks(s.ctx, s.db.Pool)
+		s.must(err)
+	}), "hour_ms")
+	read := func(a, b time.Time, workers []int64) (n int) {
+		rows, err := s.db.Pool.Query(s.ctx, `SELECT worker_id, at, geom, accuracy, speed, course, flags, source FROM fix WHERE worker_id = ANY ($1) AND region_id = $2 AND at >= $3 AND at < $4 ORDER BY worker_id, at`,
+			workers, s.ids[0].Region, a, b)
+		s.must(err)
+		for rows.Next() {
+			n++
+		}
+		s.must(rows.Err())
+		return n
+	}
+	var everybody []int64
+	for _, p := range s.ids {
+		everybody = append(everybody, p.ID)
+	}
+	rawDay := s.timed(3, func() { _ = read(from, to, everybody) })
+	s.b.ReportMetric(rawDay, "raw_day_ms")
+	s.b.ReportMetric(rawDay/first, "raw/first")
+	s.b.ReportMetric(s.timed(3, func() { _ = read(hour.From, hour.To, everybody) }), "raw_hour_ms")
+	one := s.ids[len(s.ids)/2]
+	var fixes []trail.Fix
+	kept := s.timed(21, func() {
+		var err error
+		fixes, err = postgres.DayFixes(s.ctx, s.db.Pool, one.Region, one.ID, from, to)
+		s.must(err)
+	})
+	s.b.ReportMetric(kept, "worker_day_ms")
+	s.b.ReportMetric(s.timed(21, func() {
+		if n := read(from, to, []int64{one.ID}); n != len(fixes) {
+			s.b.Fatalf("%d fixes in the archive, %d raw", len(fixes), n)
+		}
+	})/kept, "raw/worker_day")
+	var chunks [][]byte
+	for h := 0; h < len(fixes); h += 720 {
+		chunks = append(chunks, trail.Encode(nil, fixes[h:min(h+720, len(fixes))]))
+	}
+	into := make([]trail.Fix, 0, len(fixes))
+	s.b.ReportMetric(s.timed(101, func() {
+		into = into[:0]
+		for _, c := range chunks {
+			var err error
+			into, err = trail.Decode(into, c)
+			s.must(err)
+		}
+	})*1000, "decode_us")
+}
+
+func median(v []float64) float64 {
+	slices.Sort(v)
+	return v[len(v)/2]
+}
