@@ -1,5 +1,7 @@
 // What the API says of assessments, and the little that pages compute of it:
 // the order of things and how wide a bar is. Scores are computed by the server.
+import { locale } from '@core/i18n/t'
+
 export const levels = ['grid', 'community', 'guide', 'department'] as const
 export type Level = (typeof levels)[number]
 export type PeriodState = 'open' | 'computing' | 'published' | 'appealing' | 'locked'
@@ -205,6 +207,10 @@ export interface Thing {
   state?: string
   link?: string
 }
+
+/** 2026年10月, or 2026-10 where Chinese is not read. */
+export const titleOf = (period: Pick<Period, 'title' | 'label'>): string =>
+  locale() === 'en' ? period.label : period.title
 
 /** An exact fraction as a number, for bars and order alone. */
 export function approx(fraction: string): number | null {
