@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -69,6 +71,9 @@ func pastOf(ground *simulate.Ground, people []fixtures.Person, from, to workday.
 	if err := all.Wait(); err != nil {
 		return nil, err
 	}
+	if len(done) > carried {
+		done[carried] = carry(done[carrier], done[carried], chosen[carried].Code)
+	}
 	var out []postgres.PastOuting
 	for _, d := range done {
 		out = append(out, d...)
@@ -76,10 +81,25 @@ func pastOf(ground *simulate.Ground, people []fixtures.Person, from, to workday.
 	return out, nil
 }
 
+// carry is what the second phone in the carrier's pocket tells of the longest
+// outing, in place of what its owner did that day.
+func carry(with, own []postgres.PastOuting, code string) []postgres.PastOuting {
+	if len(with) == 0 {
+		return own
+	}
+	o := slices.MaxFunc(with, func(a, b postgres.PastOuting) int { return cmp.Compare(len(a.Fixes), len(b.Fixes)) })
+	both := simulate.Outing{Session: o.Session, Purpose: o.Purpose, From: o.From, To: o.To, Fixes: o.Fixes}.Beside(carried)
+	own = slices.DeleteFunc(own, func(p postgres.PastOuting) bool { return workday.DayOf(p.From) == workday.DayOf(o.From) })
+	return append(own, postgres.PastOuting{Worker: code, Session: both.Session, Purpose: both.Purpose, From: both.From, To: both.To, Fixes: both.Fixes})
+}
+
 // The odd ones, by their number: there is something to look at, and not much.
 var oddHabits = map[uint64]simulate.Habit{17: simulate.Mocking, 23: simulate.Motionless, 31: simulate.Jumping, 47: simulate.Ruled}
 
-const copyist = 11 // shows the same walk on several days
+const (
+	copyist          = 11     // shows the same walk on several days
+	carrier, carried = 53, 54 // one carries the other's phone
+)
 
 func onesPast(ground *simulate.Ground, p fixtures.Person, number uint64, from, to workday.Day) (out []postgres.PastOuting) {
 	var again *simulate.Outing

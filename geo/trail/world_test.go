@@ -17,7 +17,6 @@ import (
 
 // truth is a trace of which everything is known.
 type truth struct {
-	name   string
 	fixes  []Fix
 	wrong  map[int]string // index in fixes → what was done to it
 	stays  []Stay

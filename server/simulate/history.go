@@ -39,7 +39,7 @@ type Call struct {
 	ID       uuid.UUID
 	At, Left time.Time
 	Door     orb.Point
-	Silent   bool // the phone saw no satellite meanwhile
+	silent   bool // the phone saw no satellite meanwhile
 }
 
 // Plan is when somebody goes out, and how.
@@ -69,7 +69,7 @@ func (g *Ground) Outing(code string, seed uint64, p Plan) Outing {
 		w.second(1)
 		switch in := w.busy == visiting && p.Habit == Honest; {
 		case in && call == nil:
-			call = &Call{ID: named("call", seed, at), At: at, Silent: r.IntN(2) == 0}
+			call = &Call{ID: named("call", seed, at), At: at, silent: r.IntN(2) == 0}
 		case in:
 			call.Door = w.At()
 		case call != nil:
@@ -84,7 +84,7 @@ func (g *Ground) Outing(code string, seed uint64, p Plan) Outing {
 		}
 		next = next.Add(step)
 		read := w.Sample()
-		if !read.Seen || call != nil && call.Silent {
+		if !read.Seen || call != nil && call.silent {
 			continue
 		}
 		f := trail.Fix{
