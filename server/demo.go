@@ -65,9 +65,7 @@ func demoMain(ctx context.Context, p process) error {
 			return err
 		}
 		if c.History > 0 {
-			if err := h.seedHistory(ctx, street); err != nil {
-				return err
-			}
+			h.upkeep.run("demo history", func(ctx context.Context) error { return h.seedHistory(ctx, street) })
 		}
 		if c.Workers > 0 {
 			if err := h.simulate(ctx, street); err != nil {

@@ -23,12 +23,13 @@ const (
 
 // seedHistory gives a fresh demo the patrols of the last days: mostly honest,
 // some too short, and a few that a supervisor should look at. It does nothing
-// where there is a past already.
+// where there is a past already. It takes seconds, and the demo does not wait.
 func (h *house) seedHistory(ctx context.Context, street *fixtures.Demo) error {
 	some, err := postgres.AnyPast(ctx, h.db.Pool)
 	if err != nil || some {
 		return err
 	}
+	began := time.Now()
 	ground, err := simulate.Street()
 	if err != nil {
 		return fmt.Errorf("read the demo street: %w", err)
@@ -39,9 +40,11 @@ func (h *house) seedHistory(ctx context.Context, street *fixtures.Demo) error {
 	if err != nil {
 		return err
 	}
-	if _, err := postgres.AddPast(ctx, h.db, past); err != nil {
+	fixes, err := postgres.AddPast(ctx, h.db, past)
+	if err != nil {
 		return err
 	}
+	h.log.InfoContext(ctx, "the demo has a past", "outings", len(past), "fixes", fixes, "took", time.Since(began))
 	return h.desk.MeasureHistory(ctx, first, today-1)
 }
 
