@@ -20,10 +20,20 @@ function lastMonth(): string {
 
 test('a period is published, appealed against, decided and locked', async ({ browser }) => {
   test.setTimeout(240_000)
-  const house = await House.open(['-workers', '1', '-incidents', '1', '-office', '0'])
+  const house = await House.open(['-workers', '1', '-incidents', '1', '-office', '0', '-history', '0'])
   try {
     const commander = await browser.newPage()
     await enter(commander, house, 'commander')
+    // the street's past is written after its accounts
+    await expect
+      .poll(
+        async () => {
+          const month = await commander.request.get(`${house.url}/api/v1/statistics?from=${lastMonth()}-01`)
+          return (await month.json()).totals.counters.closed
+        },
+        { timeout: 90_000 },
+      )
+      .toBeGreaterThan(500)
     await commander.goto(`${house.url}/console/assess`)
     await commander.getByRole('button', { name: '开启考核期' }).click()
     const dialog = commander.locator('.n-modal')
