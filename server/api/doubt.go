@@ -85,6 +85,7 @@ func (a *API) doubtRoutes() {
 		Code   string `query:"code" maxLength:"40" doc:"with this signal"`
 		Worker int64  `query:"worker"`
 		Org    int64  `query:"org"`
+		Grid   int64  `query:"grid" doc:"of people assigned to it on the day"`
 		Week   string `query:"week" doc:"its Monday"`
 		From   string `query:"from" doc:"a day"`
 		To     string `query:"to" doc:"a day, included"`
@@ -93,7 +94,7 @@ func (a *API) doubtRoutes() {
 		ListHead
 		Body doubtList
 	}, error) {
-		f := postgres.DoubtFilter{Scope: who.Scope(access.SeeTrack), Worker: some(in.Worker), Queue: in.Queue, Code: in.Code, Query: strings.TrimSpace(in.Q), Limit: in.rows()}
+		f := postgres.DoubtFilter{Scope: who.Scope(access.SeeTrack), Worker: some(in.Worker), Grid: some(in.Grid), Queue: in.Queue, Code: in.Code, Query: strings.TrimSpace(in.Q), Limit: in.rows()}
 		var err error
 		if f.From, err = dateOf(in.From, "from"); err != nil {
 			return nil, err

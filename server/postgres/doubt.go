@@ -130,6 +130,7 @@ type DoubtFilter struct {
 	Code     string
 	From, To *time.Time // days, both included
 	Query    string
+	Grid     *int64  // of people assigned to it on the day
 	AfterDay *string // cursor: below this day, or on it and above this id
 	AfterID  *uuid.UUID
 	Limit    int
@@ -140,10 +141,11 @@ WHERE ($1::text[] IS NULL OR o.path LIKE ANY ($1)) AND ($2::bigint IS NULL OR d.
   AND CASE $4 WHEN 'open' THEN d.state IN ('raised','explained','appealed') OR d.state = 'decided' AND d.verdict = 'needs_talk'
     WHEN 'appeal' THEN d.state = 'appealed' WHEN 'done' THEN d.state IN ('closed','withdrawn') OR d.state = 'decided' AND d.verdict <> 'needs_talk' ELSE true END
   AND ($5 = '' OR EXISTS (SELECT FROM doubt_signal s WHERE s.doubt_id = d.id AND s.code = $5))
-  AND ($6::date IS NULL OR d.day >= $6) AND ($7::date IS NULL OR d.day <= $7) AND ($8 = '' OR w.name LIKE '%' || $8 || '%' OR w.code = $8 OR w.pinyin LIKE lower($8) || '%')`
+  AND ($6::date IS NULL OR d.day >= $6) AND ($7::date IS NULL OR d.day <= $7) AND ($8 = '' OR w.name LIKE '%' || $8 || '%' OR w.code = $8 OR w.pinyin LIKE lower($8) || '%')
+  AND ($9::bigint IS NULL OR EXISTS (SELECT FROM grid_assignment x WHERE x.worker_id = d.worker_id AND x.grid_id = $9 AND x.valid_from <= d.day AND (x.valid_to IS NULL OR x.valid_to > d.day)))`
 
 const sqlListDoubts = doubtColumns + doubtWhere + `
-  AND ($9::date IS NULL OR d.day < $9 OR d.day = $9 AND d.id > $10::uuid) ORDER BY d.day DESC, d.id LIMIT $11`
+  AND ($10::date IS NULL OR d.day < $10 OR d.day = $10 AND d.id > $11::uuid) ORDER BY d.day DESC, d.id LIMIT $12`
 
 const sqlCountDoubts = `SELECT count(*) FROM doubt d JOIN worker w ON w.id = d.worker_id JOIN org o ON o.id = d.org_id` + doubtWhere
 
@@ -153,7 +155,7 @@ func ListDoubts(ctx context.Context, q Querier, f DoubtFilter) ([]Doubt, int, er
 	if f.Scope != nil {
 		under = Under(f.Scope)
 	}
-	args := []any{under, f.Worker, f.OrgPath, f.Queue, f.Code, f.From, f.To, f.Query}
+	args := []any{under, f.Worker, f.OrgPath, f.Queue, f.Code, f.From, f.To, f.Query, f.Grid}
 	list, err := collectDoubts(ctx, q, sqlListDoubts, append(args, f.AfterDay, f.AfterID, f.Limit)...)
 	if err != nil {
 		return nil, 0, err

@@ -261,6 +261,23 @@ export const places: readonly Place[] = [
     page: () => import('./pages/TrackExportsPage.vue'),
   },
   {
+    name: 'doubts',
+    path: '/doubts',
+    title: 'nav.doubts',
+    group: 'insight',
+    powers: ['see_track'],
+    page: () => import('./pages/DoubtsPage.vue'),
+  },
+  {
+    name: 'doubt',
+    path: '/doubts/:id',
+    title: 'nav.doubts',
+    group: 'insight',
+    powers: ['see_track'],
+    page: () => import('./pages/DoubtPage.vue'),
+    under: 'doubts',
+  },
+  {
     name: 'records',
     path: '/access-records',
     title: 'nav.records',
@@ -301,6 +318,14 @@ export const places: readonly Place[] = [
     page: () => import('./pages/PatrolRulesPage.vue'),
   },
   {
+    name: 'doubt-rules',
+    path: '/doubt-rules',
+    title: 'nav.doubtrules',
+    group: 'rules',
+    powers: ['manage_rules'],
+    page: () => import('./pages/DoubtRulesPage.vue'),
+  },
+  {
     name: 'catalogue',
     path: '/catalogue',
     title: 'nav.catalogue',
@@ -339,6 +364,14 @@ export const places: readonly Place[] = [
     group: 'rules',
     powers: ['manage_rules'],
     page: () => import('./pages/DeliveriesPage.vue'),
+  },
+  {
+    name: 'data-protection',
+    path: '/data-protection',
+    title: 'nav.dataprotection',
+    group: 'system',
+    powers: ['see_map', 'see_devices', 'manage_users', 'see_audit', 'manage_rules', 'on_duty', 'report'],
+    page: () => import('./pages/DataProtectionPage.vue'),
   },
   {
     name: 'devices',

@@ -3,6 +3,7 @@ import { zh as shared } from '@core/i18n/zh-CN'
 import { en as loopEn, zh as loopZh } from '@core/incident/words'
 import { assess } from './texts/assess'
 import { tongue } from './texts/book'
+import { doubts } from './texts/doubts'
 import { loop } from './texts/loop'
 import { patrol } from './texts/patrol'
 import { playback } from './texts/playback'
@@ -659,7 +660,7 @@ const en: Record<keyof typeof zh, string> = {
   'org.partner': 'Partner',
 }
 
-const books = { ...loop, ...watch, ...rules, ...statistics, ...assess, ...patrol, ...playback, ...visits }
+const books = { ...loop, ...watch, ...rules, ...statistics, ...assess, ...patrol, ...playback, ...visits, ...doubts }
 const whole = { ...loopZh, ...zh, ...tongue(books, 0) }
 
 export const t = texts(whole, { ...loopEn, ...en, ...tongue(books, 1) })
