@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -35,6 +36,18 @@ type DutyReport struct {
 	StartedAt time.Time
 	EndedAt   time.Time // zero = still on duty
 	Consent   string
+}
+
+// Provider is the flag for what a device calls the source of a position; a
+// source that mixes several, or one unknown, has none.
+func Provider(name string) Flag {
+	switch strings.ToLower(name) {
+	case "gps", "gnss", "bds":
+		return Satellite
+	case "network", "cell", "wifi":
+		return Terrestrial
+	}
+	return 0
 }
 
 // Purposes are what a duty session may be for.

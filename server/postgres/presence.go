@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -128,6 +129,23 @@ const sqlCountOffDuty = `
 INSERT INTO off_duty_count AS c (device_id, day, fixes) SELECT * FROM unnest($1::bigint[], $2::date[], $3::bigint[])
 ON CONFLICT (device_id, day) DO UPDATE SET fixes = c.fixes + excluded.fixes`
 
+// A phone names itself in what its app calls itself: "m/1.0 phone:5f0c…". The
+// word is random; it shows only that one phone reports for two people.
+const sqlUsePhone = `
+INSERT INTO phone_use AS p (phone, worker_id, region_id, day, first_at, last_at)
+SELECT n.phone, d.worker_id, d.region_id, (n.at AT TIME ZONE 'Asia/Shanghai')::date, min(n.at), max(n.at)
+FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS n(device, phone, at) JOIN device d ON d.id = n.device GROUP BY 1, 2, 3, 4
+ON CONFLICT (day, phone, worker_id) DO UPDATE SET first_at = LEAST(p.first_at, excluded.first_at), last_at = GREATEST(p.last_at, excluded.last_at)`
+
+// Phone is the word by which the phone names itself, or nothing.
+func (s *Seen) Phone() string {
+	_, rest, ok := strings.Cut(s.Client, " phone:")
+	if word, _, _ := strings.Cut(rest, " "); ok && len(word) >= 8 && !s.FixAt.IsZero() {
+		return word
+	}
+	return ""
+}
+
 // Seen is what a device told about itself.
 type Seen struct {
 	Device  int64
@@ -179,6 +197,17 @@ func (w *Wake) Save(ctx context.Context, tx pgx.Tx) error {
 			}
 		}
 		b.Queue(sqlSaveSeen, device, at, fixAt, battery, client, fixes, late)
+		var whose []int64
+		var phone []string
+		var used []time.Time
+		for i := range w.Seen {
+			if word := w.Seen[i].Phone(); word != "" {
+				whose, phone, used = append(whose, w.Seen[i].Device), append(phone, word), append(used, w.Seen[i].FixAt)
+			}
+		}
+		if len(whose) > 0 {
+			b.Queue(sqlUsePhone, whose, phone, used)
+		}
 	}
 	if n := len(w.OffDuty); n > 0 {
 		device, day, fixes := make([]int64, n), make([]time.Time, n), make([]int64, n)

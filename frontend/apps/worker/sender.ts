@@ -7,6 +7,18 @@ export { patience } from './carrier'
 
 export const client = 'm/1.0'
 
+/** The app with this phone's own random word: one phone that reports for two people can be told by it. */
+function named(): string {
+  try {
+    const key = 'phone'
+    const word = localStorage.getItem(key) ?? crypto.randomUUID().replaceAll('-', '').slice(0, 16)
+    localStorage.setItem(key, word)
+    return `${client} phone:${word}`
+  } catch {
+    return client // the browser keeps nothing
+  }
+}
+
 export interface Receipt {
   stored: number
   duplicate: number
@@ -75,7 +87,7 @@ export class Sender extends Carrier {
     if (!batch || this.closed) return false
     this.#change({ sending: true })
     const asked = this.#now()
-    const receipt = await this.#options.post(wire(batch, client))
+    const receipt = await this.#options.post(wire(batch, named()))
     await this.#options.outbox.acknowledged(batch)
     const answered = this.#now()
     this.succeeded()

@@ -62,6 +62,7 @@ type wireBatch struct {
 	Client   text              `json:"client"`
 	Sessions []json.RawMessage `json:"sessions"`
 	Fixes    []json.RawMessage `json:"fixes"`
+	Tampered bool              `json:"tampered"`
 }
 
 type wireFix struct {
@@ -76,6 +77,7 @@ type wireFix struct {
 	Mock     bool    `json:"mock"`
 	SOS      bool    `json:"sos"`
 	CRS      string  `json:"crs"`
+	Provider text    `json:"provider"`
 }
 
 type wireSession struct {
@@ -115,6 +117,9 @@ func slow(raw []byte, b *Batch) error {
 			b.bad(i, err, "fixes", one)
 			continue
 		}
+		if w.Tampered {
+			r.Flags |= fleet.Tampered
+		}
 		b.Fixes = append(b.Fixes, r)
 	}
 	return nil
@@ -149,6 +154,7 @@ func fix(raw []byte) (fleet.Report, error) {
 	if w.SOS {
 		r.Flags |= fleet.SOS
 	}
+	r.Flags |= fleet.Provider(string(w.Provider))
 	switch crs := fleet.CRS(w.CRS); crs {
 	case "", fleet.WGS84, fleet.GCJ02, fleet.BD09:
 		r.CRS = crs
