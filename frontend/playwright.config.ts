@@ -8,7 +8,7 @@ export default defineConfig({
   outputDir: './test-results',
   fullyParallel: false,
   // a house of its own for each page: what one leaves behind (a duty, a call for help) is no other's
-  projects: ['assess', 'console', 'desk', 'detour', 'loop', 'tasks', 'wall', 'worker'].map(name => ({
+  projects: ['assess', 'console', 'desk', 'detour', 'doubts', 'loop', 'tasks', 'wall', 'worker'].map(name => ({
     name,
     testMatch: `${name}.spec.ts`,
   })),
