@@ -260,7 +260,7 @@ func (a *API) playbackRoutes() {
 
 	route(a, http.MethodGet, "/retention-runs", "What retention removed, and when", person, func(ctx context.Context, _ access.Session, in *struct {
 		Paging
-		Class string `query:"class" enum:"raw_fix,track,fix_outside,playback,track_export,"`
+		Class string `query:"class" enum:"raw_fix,track,fix_outside,playback,track_export,patrol_walk,"`
 	}) (*struct {
 		ListHead
 		Body retentionList

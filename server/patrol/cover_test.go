@@ -82,3 +82,30 @@ func TestAGridWithoutARoadIsWalkableEverywhere(t *testing.T) {
 		t.Errorf("%d of %d cells", n, len(list))
 	}
 }
+
+// A worker's whole day at one fix in five seconds: eight hours in the grid and
+// beside it.
+func BenchmarkDay(b *testing.B) {
+	var road orb.LineString
+	for i := range 60 {
+		road = append(road, orb.Point{lon0 + float64(i)*side/30, lat0 + float64(i%7)*side/7})
+	}
+	ground, err := patrol.NewGround([]fence.Area{one, two}, []orb.LineString{road}, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	fixes := walk("08:00", "16:00", 5, middle)
+	for i := range fixes {
+		fixes[i].Point = sway(fixes[i].Ms, orb.Point{lon0 + float64(i%3000)*side/2000, middle[1]})
+	}
+	in := onPatrol(fixes, with(visit(1, "09:35", "09:50")))
+	p := patrol.Defaults()
+	for b.Loop() {
+		in.Digest(p, "r")
+		_, walk := patrol.Measure(in, p)
+		if _, err := ground.Walked(walk, p.WalkM); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(len(fixes)), "fixes")
+}

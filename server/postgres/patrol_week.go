@@ -344,18 +344,6 @@ func FirstTracked(ctx context.Context, q Querier) (d workday.Day, ok bool, err e
 	return workday.DayOf(*at), true, nil
 }
 
-const sqlForgetOldWalks = `DELETE FROM patrol_walk WHERE day < $1`
-
-// ForgetWalks removes the cells of days before: they are as personal as a
-// track. What weeks came to stays.
-func ForgetWalks(ctx context.Context, q Querier, before workday.Day) (int64, error) {
-	tag, err := q.Exec(ctx, sqlForgetOldWalks, dateOf(before))
-	if err != nil {
-		return 0, fmt.Errorf("forget old cells: %w", err)
-	}
-	return tag.RowsAffected(), nil
-}
-
 const sqlMarkRunning = `
 INSERT INTO patrol_dirty (region_id, worker_id, day, why)
 SELECT $1, $2, $3, ARRAY['running']

@@ -42,7 +42,7 @@ func KeepPartitions(ctx context.Context, q Querier, days int) (int, error) {
 type RetentionRun struct {
 	ID     int64     `json:"id"`
 	At     time.Time `json:"at"`
-	Class  string    `json:"class" enum:"raw_fix,track,fix_outside,playback,track_export"`
+	Class  string    `json:"class" enum:"raw_fix,track,fix_outside,playback,track_export,patrol_walk"`
 	Cutoff time.Time `json:"cutoff" doc:"what is older was removed"`
 	Rows   int64     `json:"rows"`
 	Bytes  int64     `json:"bytes"`
@@ -139,6 +139,9 @@ const sqlForgetPlaybacks = `DELETE FROM playback WHERE expires_at < $1`
 
 const sqlForgetExports = `DELETE FROM track_export WHERE expires_at < $1`
 
+// Where somebody walked is as personal as the track; what a week came to stays.
+const sqlForgetWalks = `DELETE FROM patrol_walk WHERE day < ($1::timestamptz AT TIME ZONE 'Asia/Shanghai')::date`
+
 // ForgetTracks removes personal tracks that are older than they are kept, in one
 // transaction with the runs that say so.
 func ForgetTracks(ctx context.Context, db *DB, keep Retention, now time.Time) ([]RetentionRun, error) {
@@ -157,6 +160,7 @@ func ForgetTracks(ctx context.Context, db *DB, keep Retention, now time.Time) ([
 			{sqlForgetOutside, "fix_outside", "时间异常或过期补传的定位"},
 			{sqlForgetPlaybacks, "playback", "轨迹回放的登记"},
 			{sqlForgetExports, "track_export", "轨迹导出的登记"},
+			{sqlForgetWalks, "patrol_walk", "巡查走过的区域格"},
 		} {
 			tag, err := tx.Exec(ctx, c.sql, midnight)
 			if err != nil {

@@ -66,9 +66,22 @@ func TestWhatRetentionRemoves(t *testing.T) {
 		t.Errorf("%d fixes of the day that was nearly lost", n)
 	}
 
+	walks := func() (days string) {
+		w.one(&days, `SELECT COALESCE(string_agg(day::text, ' ' ORDER BY day), '') FROM patrol_walk`)
+		return days
+	}
+	today := postgres.BusinessDay(now)
+	if _, err := w.db.Pool.Exec(t.Context(), `WITH g AS (INSERT INTO grid (region_id, org_id, code) SELECT w.region_id, w.org_id, '990101009001001' FROM worker w WHERE w.id = $1 RETURNING region_id, id)
+		INSERT INTO patrol_walk SELECT g.region_id, g.id, d::date, $1, '{1,2}' FROM g, unnest($2::text[]) d`, kept, []string{today.AddDate(0, 0, -91).Format(time.DateOnly), today.AddDate(0, 0, -90).Format(time.DateOnly)}); err != nil {
+		t.Fatal(err)
+	}
+
 	runs, err := postgres.ForgetTracks(t.Context(), w.db, keep, now)
-	if err != nil || len(runs) != 4 || runs[0].Rows != 100 || runs[0].Bytes < 100 || runs[1].Rows != 5 {
+	if err != nil || len(runs) != 5 || runs[4].Class != "patrol_walk" || runs[4].Rows != 1 || runs[0].Rows != 100 || runs[0].Bytes < 100 || runs[1].Rows != 5 {
 		t.Errorf("%+v %v", runs, err)
+	}
+	if left := walks(); left != today.AddDate(0, 0, -90).Format(time.DateOnly) {
+		t.Errorf("cells that were walked are left of %s", left)
 	}
 	if n := len(w.fixes(kept, at(94), at(89))); n != 0 {
 		t.Errorf("%d fixes are left of what is past keeping", n)
