@@ -190,30 +190,30 @@ LANGUAGE sql STABLE AS $$
 $$;
 
 -- trail_fixes reads a worker's fixes of [since, until): out of the archive where
--- they are archived or their raw partition is gone, else as they came, rounded alike.
+-- it has them, else as they came, rounded alike.
 CREATE FUNCTION trail_fixes(region bigint, worker bigint, since timestamptz, until timestamptz)
 RETURNS TABLE (at timestamptz, lon double precision, lat double precision, accuracy real, speed real, course real, flags integer, source smallint)
 LANGUAGE sql STABLE AS $$
-  SELECT x.* FROM trail_days(region, worker, since, until) d
-  JOIN trail_chunk c ON c.region_id = region AND c.worker_id = worker AND c.day = d.day AND c.from_at < until AND c.to_at >= since
-    AND (c.from_at < d.till OR to_regclass('fix_' || to_char(c.from_at AT TIME ZONE 'UTC', 'YYYYMMDD')) IS NULL)
-  CROSS JOIN LATERAL trail_fixes(c.body) x WHERE x.at >= since AND x.at < until
+  WITH days AS MATERIALIZED (SELECT * FROM trail_days(region, worker, since, until)), kept AS MATERIALIZED (
+    SELECT c.device_id, x.* FROM days d
+    JOIN trail_chunk c ON c.region_id = region AND c.worker_id = worker AND c.day = d.day AND c.from_at < until AND c.to_at >= since
+    CROSS JOIN LATERAL trail_fixes(c.body) x WHERE x.at >= since AND x.at < until
+  ), came AS (
+    SELECT f.* FROM days d CROSS JOIN LATERAL (
+      SELECT date_trunc('milliseconds', r.at) AS at, r.geom, r.accuracy, r.speed, r.course, r.flags, r.source, r.device_id FROM fix r
+      WHERE r.region_id = region AND r.worker_id = worker AND r.at >= greatest(d.till, since) AND r.at < least(d.midnight + interval '1 day', until)
+      UNION ALL
+      SELECT date_trunc('milliseconds', o.at), o.geom, o.accuracy, o.speed, o.course, o.flags, o.source, o.device_id FROM fix_outside o
+      WHERE o.region_id = region AND o.worker_id = worker AND o.at >= greatest(d.till, since) AND o.at < least(d.midnight + interval '1 day', until)
+        AND NOT EXISTS (SELECT FROM fix r WHERE r.region_id = o.region_id AND r.worker_id = o.worker_id AND r.at = o.at AND r.device_id = o.device_id)
+    ) f
+  )
+  SELECT k.at, k.lon, k.lat, k.accuracy, k.speed, k.course, k.flags, k.source FROM kept k
   UNION ALL
-  SELECT date_trunc('milliseconds', f.at), round(ST_X(f.geom)::numeric, 6)::double precision, round(ST_Y(f.geom)::numeric, 6)::double precision,
+  SELECT f.at, round(ST_X(f.geom)::numeric, 6)::double precision, round(ST_Y(f.geom)::numeric, 6)::double precision,
     (round((f.accuracy::double precision * 10)::numeric) / 10)::real, (round((f.speed::double precision * 20)::numeric) / 20)::real,
     ((round((f.course::double precision / 2)::numeric) % 180) * 2)::real, f.flags, f.source
-  FROM trail_days(region, worker, since, until) d
-  CROSS JOIN LATERAL (
-    SELECT r.at, r.geom, r.accuracy, r.speed, r.course, r.flags, r.source, r.device_id FROM fix r
-    WHERE r.region_id = region AND r.worker_id = worker AND r.at >= greatest(d.till, since) AND r.at < least(d.midnight + interval '1 day', until)
-    UNION ALL
-    SELECT o.at, o.geom, o.accuracy, o.speed, o.course, o.flags, o.source, o.device_id FROM fix_outside o
-    WHERE o.region_id = region AND o.worker_id = worker AND o.at >= greatest(d.till, since) AND o.at < least(d.midnight + interval '1 day', until)
-      AND NOT EXISTS (SELECT FROM fix r WHERE r.region_id = o.region_id AND r.worker_id = o.worker_id AND r.at = o.at AND r.device_id = o.device_id)
-      AND NOT EXISTS (SELECT FROM trail_chunk c CROSS JOIN LATERAL trail_fixes(c.body) x
-        WHERE c.region_id = region AND c.worker_id = worker AND c.day = d.day AND c.device_id = o.device_id AND c.from_at <= o.at AND c.to_at >= date_trunc('milliseconds', o.at)
-          AND to_regclass('fix_' || to_char(c.from_at AT TIME ZONE 'UTC', 'YYYYMMDD')) IS NULL AND x.at = date_trunc('milliseconds', o.at))
-  ) f
+  FROM came f WHERE NOT EXISTS (SELECT FROM kept k WHERE k.device_id = f.device_id AND k.at = f.at)
   ORDER BY 1
 $$;
 
@@ -242,9 +242,9 @@ CREATE TABLE trail_run (
 );
 
 -- drop_fix_partition drops one day of fix and says what went. Unless it is past
--- keeping (force), every worker's fixes in it must be in the archive, counted;
--- those that are not become dirty, and the day stays. Nothing can be written to
--- the day between counting and dropping.
+-- keeping (force), every worker's fixes in it must be in the archive, counted (it
+-- has more where the day was made anew for late ones); those that are not become
+-- dirty, and the day stays. Nothing can be written to it between counting and dropping.
 -- +goose StatementBegin
 CREATE FUNCTION drop_fix_partition(utc date, force boolean, OUT dropped boolean, OUT fixes bigint, OUT bytes bigint, OUT missing bigint)
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -270,7 +270,7 @@ BEGIN
         SELECT c.region_id, c.worker_id, sum(c.fixes) AS n FROM trail_chunk c JOIN trail_day t USING (region_id, day, worker_id)
         WHERE c.day IN ($2, $2 + 1) AND c.from_at >= $1 AND c.from_at < $1 + interval '1 day' AND NOT t.dirty GROUP BY 1, 2
       ), short AS (
-        SELECT raw.region_id, raw.worker_id FROM raw LEFT JOIN kept USING (region_id, worker_id) WHERE kept.n IS DISTINCT FROM raw.n
+        SELECT raw.region_id, raw.worker_id FROM raw LEFT JOIN kept USING (region_id, worker_id) WHERE COALESCE(kept.n, 0) < raw.n
       ), mark AS (
         INSERT INTO trail_day AS t (region_id, worker_id, day) SELECT region_id, worker_id, d FROM short, unnest(ARRAY[$2, $2 + 1]) d
         ON CONFLICT (region_id, day, worker_id) DO UPDATE SET dirty = true

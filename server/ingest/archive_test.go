@@ -155,6 +155,7 @@ func TestLateFixesEndInTheArchiveOnce(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	var n int
 	list, err := postgres.DayFixes(t.Context(), s.db.Pool, s.region, dev.Worker, eight, eight.Add(9*time.Hour))
 	if err != nil || len(list) != 1150 {
 		t.Errorf("before it is archived again %d fixes are read: %v", len(list), err)
@@ -163,6 +164,30 @@ func TestLateFixesEndInTheArchiveOnce(t *testing.T) {
 		t.Errorf("%d days archived", n)
 	}
 	check("after the raw day is gone", 1150)
+
+	// The partition is made anew, as a start does: what comes now is in it alone.
+	if _, err := postgres.KeepPartitions(t.Context(), s.db.Pool, postgres.RawDays); err != nil {
+		t.Fatal(err)
+	}
+	s.stop()
+	s.start(ingest.Limits{})
+	if _, err := s.in.Accept(context.Background(), dev, morning(eight, 1100, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := postgres.DayFixes(t.Context(), s.db.Pool, s.region, dev.Worker, eight, eight.Add(9*time.Hour)); err != nil || len(list) != 1200 {
+		t.Errorf("with a new partition %d fixes are read: %v", len(list), err)
+	}
+	s.scan(&n, `SELECT count(*) FROM trail_fixes($1, $2, $3, $4)`, s.region, dev.Worker, eight, eight.Add(9*time.Hour))
+	if n != 1200 {
+		t.Errorf("with a new partition SQL reads %d fixes", n)
+	}
+	if n := s.archiveAll(eight); n != 1 {
+		t.Errorf("%d days archived", n)
+	}
+	check("with a new partition", 1200)
+	if dropped, err = postgres.DropPartitions(t.Context(), s.db, postgres.Retention{Raw: 0, Track: 90}, s.clock()); err != nil || len(dropped.Waiting) > 0 {
+		t.Errorf("the new partition stays: %+v %v", dropped, err)
+	}
 }
 
 // A fix is told to the archive only when its hour may be there already.

@@ -29,7 +29,7 @@ type plan struct {
 	rawNumber       []int32 // for each stretch of raw fixes
 	rawRegion, rawW []int64
 	since, till     []time.Time
-	odd             []oddStretch // stretches whose raw partitions are gone: read one by one
+	odd             []oddStretch // fixes came after the day was archived: read one by one
 }
 
 type oddStretch struct {
@@ -38,8 +38,8 @@ type oddStretch struct {
 }
 
 const sqlPlayDays = `
-SELECT n.nr, t.day, t.until FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS n(nr, region, worker)
-JOIN trail_day t ON t.region_id = n.region AND t.worker_id = n.worker AND t.day BETWEEN $4 AND $5 AND NOT t.dirty AND t.until IS NOT NULL`
+SELECT n.nr, t.day, t.until, t.dirty FROM unnest($1::integer[], $2::bigint[], $3::bigint[]) AS n(nr, region, worker)
+JOIN trail_day t ON t.region_id = n.region AND t.worker_id = n.worker AND t.day BETWEEN $4 AND $5 AND t.until IS NOT NULL`
 
 func (r Reading) plan(ctx context.Context, q Querier) (plan, error) {
 	var p plan
@@ -56,15 +56,19 @@ func (r Reading) plan(ctx context.Context, q Querier) (plan, error) {
 		number int32
 		day    time.Time
 	}
-	until := map[key]time.Time{}
+	until, mixed := map[key]time.Time{}, map[key]bool{}
 	var nr int32
 	var day, till time.Time
-	if _, err := pgx.ForEachRow(rows, []any{&nr, &day, &till}, func() error { until[key{nr, day.UTC()}] = till; return nil }); err != nil {
+	var dirty bool
+	if _, err := pgx.ForEachRow(rows, []any{&nr, &day, &till, &dirty}, func() error {
+		if k := (key{nr, day.UTC()}); dirty {
+			mixed[k] = true
+		} else {
+			until[k] = till
+		}
+		return nil
+	}); err != nil {
 		return p, fmt.Errorf("look what is archived: %w", err)
-	}
-	there, err := FixDays(ctx, q)
-	if err != nil {
-		return p, err
 	}
 	for d := BusinessDay(r.From); d.Before(r.To); d = d.Add(dayLong) {
 		for i := range r.People {
@@ -77,7 +81,7 @@ func (r Reading) plan(ctx context.Context, q Querier) (plan, error) {
 			if !s.from.Before(s.to) {
 				continue
 			}
-			if !there[s.from.Unix()/86400] || !there[(s.to.Unix()-1)/86400] {
+			if mixed[key{int32(i), dayDate(d)}] {
 				p.odd = append(p.odd, oddStretch{int32(i), s})
 				continue
 			}

@@ -121,7 +121,7 @@ func tracks(ctx context.Context, q Querier, region, worker int64, from, to time.
 	}
 	var list []Tracked
 	if len(kept) > 0 {
-		if list, err = keptTracks(ctx, q, region, worker, kept, from, to, nil); err != nil {
+		if list, err = keptTracks(ctx, q, region, worker, kept, from, to); err != nil {
 			return nil, err
 		}
 	}
@@ -140,44 +140,37 @@ func sortTracks(list []Tracked) {
 	slices.SortStableFunc(list, func(a, b Tracked) int { return cmp.Or(cmp.Compare(a.Ms, b.Ms), cmp.Compare(a.Device, b.Device)) })
 }
 
-// rawTracks reads the fixes as they came, and where their partition is gone
-// already, what the archive has of them, with what has come since.
+// rawTracks reads the fixes as they came and adds those that the archive alone
+// has: of a day whose partition is gone, or was made anew for a few late fixes.
 func rawTracks(ctx context.Context, q Querier, region, worker int64, from, to time.Time) ([]Tracked, error) {
 	// In this order: a partition is dropped only after its fixes are archived,
-	// so what the first statement misses the last one finds.
+	// so what the first statement misses the second one finds.
 	came, err := readRaw(ctx, q, region, worker, from, to)
 	if err != nil {
 		return nil, err
 	}
-	there, err := FixDays(ctx, q)
-	if err != nil {
-		return nil, err
+	var days []time.Time
+	for d := BusinessDay(from); d.Before(to); d = d.Add(dayLong) {
+		days = append(days, dayDate(d))
 	}
-	var gone []time.Time // business days that touch a UTC day whose partition is not there
-	for d := from.UTC().Truncate(dayLong); d.Before(to); d = d.Add(dayLong) {
-		if !there[d.Unix()/86400] {
-			gone = append(gone, dayDate(latest(d, from)), dayDate(earliest(d.Add(dayLong-1), to)))
-		}
-	}
-	if len(gone) == 0 {
-		return came, nil
-	}
-	kept, err := keptTracks(ctx, q, region, worker, gone, from, to, there)
+	kept, err := keptTracks(ctx, q, region, worker, days, from, to)
 	if err != nil || len(kept) == 0 {
 		return came, err
 	}
 	type key struct{ device, ms int64 }
-	known := make(map[key]bool, len(kept))
-	for i := range kept {
-		known[key{kept[i].Device, kept[i].Ms}] = true
-	}
+	both := make(map[key]int, len(came)) // two fixes of one millisecond are two
 	for i := range came {
-		if !known[key{came[i].Device, came[i].Ms}] {
-			kept = append(kept, came[i])
+		both[key{came[i].Device, came[i].Ms}]++
+	}
+	for i := range kept {
+		if k := (key{kept[i].Device, kept[i].Ms}); both[k] > 0 {
+			both[k]--
+		} else {
+			came = append(came, kept[i])
 		}
 	}
-	sortTracks(kept)
-	return kept, nil
+	sortTracks(came)
+	return came, nil
 }
 
 const rawColumns = `f.device_id, f.session_id, f.grid_id, f.at, ST_X(f.geom), ST_Y(f.geom), f.accuracy, f.speed, f.course, f.flags, f.source`
@@ -238,12 +231,11 @@ func float4Of(b []byte) float32 {
 }
 
 const sqlTrailBodies = `
-SELECT device_id, session_id, from_at, body FROM trail_chunk
+SELECT device_id, session_id, body FROM trail_chunk
 WHERE region_id = $1 AND worker_id = $2 AND day = ANY ($3::date[]) AND from_at < $5 AND to_at >= $4 ORDER BY day, hour, seq`
 
-// keptTracks decodes the chunks of the days that touch [from, to); with there,
-// only those of UTC days that have no partition.
-func keptTracks(ctx context.Context, q Querier, region, worker int64, days []time.Time, from, to time.Time, there map[int64]bool) ([]Tracked, error) {
+// keptTracks decodes the chunks of the days that touch [from, to).
+func keptTracks(ctx context.Context, q Querier, region, worker int64, days []time.Time, from, to time.Time) ([]Tracked, error) {
 	fail := func(err error) ([]Tracked, error) { return nil, fmt.Errorf("read the archive: %w", err) }
 	rows, err := q.Query(ctx, sqlTrailBodies, region, worker, days, from, to)
 	if err != nil {
@@ -254,13 +246,9 @@ func keptTracks(ctx context.Context, q Querier, region, worker int64, days []tim
 		fixes   []trail.Fix
 		device  int64
 		session *uuid.UUID
-		since   time.Time
 		body    []byte
 	)
-	_, err = pgx.ForEachRow(rows, []any{&device, &session, &since, &body}, func() error {
-		if there != nil && there[since.Unix()/86400] {
-			return nil
-		}
+	_, err = pgx.ForEachRow(rows, []any{&device, &session, &body}, func() error {
 		if fixes, err = trail.Decode(fixes[:0], body); err != nil {
 			return err
 		}

@@ -162,7 +162,7 @@ func ArchiveDay(ctx context.Context, tx pgx.Tx, d WorkerDay, now time.Time) (out
 	}
 	all := fresh
 	if start.After(midnight) {
-		if all, err = keptTracks(ctx, tx, d.Region, d.Worker, []time.Time{day}, midnight, start, nil); err != nil {
+		if all, err = keptTracks(ctx, tx, d.Region, d.Worker, []time.Time{day}, midnight, start); err != nil {
 			return fail(err)
 		}
 		all = append(all, fresh...)

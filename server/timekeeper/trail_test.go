@@ -1,0 +1,49 @@
+package timekeeper
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gridward/gridward/server/pgtest"
+	"github.com/gridward/gridward/server/postgres"
+)
+
+// A round archives what is due once, says what it did, and has nothing to do after.
+func TestARoundOfTheArchive(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	one := func(dest any, sql string, args ...any) {
+		t.Helper()
+		if err := db.Pool.QueryRow(t.Context(), sql, args...).Scan(dest); err != nil {
+			t.Fatalf("%v: %s", err, sql)
+		}
+	}
+	var street, worker, n int64
+	one(&street, `INSERT INTO org (region_id, path, code, kind, name) VALUES (0, '', '990101001', 'street', '明湖街道') RETURNING id`)
+	one(&n, `UPDATE org SET region_id = id, path = id || '.' WHERE id = $1 RETURNING id`, street)
+	one(&n, `INSERT INTO region (id) VALUES ($1) RETURNING id`, street)
+	one(&worker, `INSERT INTO worker (region_id, org_id, code, name) VALUES ($1, $1, 'W1', '赵一') RETURNING id`, street)
+	now := time.Now()
+	for _, back := range []int{1, 20} {
+		at := postgres.BusinessDay(now).AddDate(0, 0, -back).Add(9 * time.Hour)
+		one(&n, `WITH new AS (INSERT INTO fix (region_id, worker_id, device_id, at, received_at, geom)
+			SELECT $1, $2, 1, $3::timestamptz + i * interval '5 seconds', $3, ST_SetSRID(ST_MakePoint(114.2 + i * 1e-5, 22.68), 4326) FROM generate_series(1, 100) i RETURNING 1) SELECT count(*) FROM new`, street, worker, at)
+	}
+	for _, c := range []struct {
+		sentence    string
+		since       int
+		days, fixes int
+	}{
+		{"yesterday alone", 1, 1, 100},
+		{"the weeks before, too", 45, 1, 100},
+		{"nothing is left", 45, 0, 0},
+	} {
+		run, err := ArchiveTrails(t.Context(), db, postgres.BusinessDay(now).AddDate(0, 0, -c.since), now)
+		if err != nil || run.Days != c.days || run.Fixes != int64(c.fixes) || run.Failed != 0 {
+			t.Errorf("%s: %+v %v", c.sentence, run, err)
+		}
+	}
+	if one(&n, `SELECT sum(fixes) FROM trail_run`); n != 200 {
+		t.Errorf("the rounds tell of %d fixes", n)
+	}
+}
