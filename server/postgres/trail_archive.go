@@ -71,12 +71,14 @@ SELECT region_id, worker_id, day FROM trail_day WHERE NOT dirty AND day IN ($1, 
 ORDER BY 3, 1, 2`
 
 // sqlTrailNew asks for each worker and day whether there is a fix: one look into
-// the primary key each.
+// the primary key each. EXISTS would let the planner join all fixes of a worker
+// with all days, which takes hours where there are many.
 const sqlTrailNew = `
 SELECT p.region_id AS region, p.worker_id AS worker, d.day FROM (SELECT region_id, id AS worker_id FROM worker UNION SELECT region_id, worker_id FROM device) p
 CROSS JOIN (SELECT d::date AS day, d AT TIME ZONE 'Asia/Shanghai' AS midnight FROM generate_series($1::timestamp, $2::timestamp, interval '1 day') d) d
 LEFT JOIN trail_day t ON t.region_id = p.region_id AND t.worker_id = p.worker_id AND t.day = d.day
-WHERE t.day IS NULL AND EXISTS (SELECT FROM fix f WHERE f.region_id = p.region_id AND f.worker_id = p.worker_id AND f.at >= d.midnight AND f.at < LEAST(d.midnight + interval '1 day', $3))
+CROSS JOIN LATERAL (SELECT FROM fix f WHERE f.region_id = p.region_id AND f.worker_id = p.worker_id AND f.at >= d.midnight AND f.at < LEAST(d.midnight + interval '1 day', $3) LIMIT 1) f
+WHERE t.day IS NULL
 ORDER BY 3, 1, 2`
 
 // TrailsDue lists the worker-days to archive now: those that changed or went
