@@ -180,7 +180,7 @@ type VisitFilter struct {
 	Limit    int
 }
 
-const visitFilter = `WHERE v.org_id IN (SELECT so.id FROM org so WHERE so.path LIKE ANY ($1)) AND ($2::bigint IS NULL OR o.path LIKE (SELECT t.path FROM org t WHERE t.id = $2) || '%')
+const visitFilter = `WHERE v.org_id = ANY (ARRAY(SELECT so.id FROM org so WHERE so.path LIKE ANY ($1))) AND ($2::bigint IS NULL OR o.path LIKE (SELECT t.path FROM org t WHERE t.id = $2) || '%')
   AND ($3::bigint IS NULL OR v.grid_id = $3) AND ($4::bigint IS NULL OR v.worker_id = $4) AND ($5::bigint IS NULL OR v.target_id = $5)
   AND ($6::timestamptz IS NULL OR v.arrived_at >= $6) AND ($7::timestamptz IS NULL OR v.arrived_at < $7)
   AND ($8 = '' OR k.class = $8) AND ($9 = '' OR v.target_kind = $9) AND ($10 = '' OR v.outcome = $10) AND ($11 = '' OR v.method = $11) AND ($12 = '' OR v.verified = $12)

@@ -337,7 +337,7 @@ FROM info_record r JOIN org o ON o.id = r.org_id JOIN worker w ON w.id = r.worke
 LEFT JOIN visit_object b ON b.id = r.target_id LEFT JOIN grid_version g ON g.grid_id = r.grid_id AND g.valid_to IS NULL `
 
 const sqlInfoRecords = infoColumns + `
-WHERE r.org_id IN (SELECT so.id FROM org so WHERE so.path LIKE ANY ($1)) AND ($2::bigint IS NULL OR o.path LIKE (SELECT t.path FROM org t WHERE t.id = $2) || '%') AND ($3::bigint IS NULL OR r.grid_id = $3)
+WHERE r.org_id = ANY (ARRAY(SELECT so.id FROM org so WHERE so.path LIKE ANY ($1))) AND ($2::bigint IS NULL OR o.path LIKE (SELECT t.path FROM org t WHERE t.id = $2) || '%') AND ($3::bigint IS NULL OR r.grid_id = $3)
   AND ($4 = '' OR r.item_code = $4 OR r.item_code LIKE $4 || '-%') AND (NOT $5 OR r.issue) AND ($6::timestamptz IS NULL OR r.at >= $6) AND ($7::timestamptz IS NULL OR r.at < $7)
   AND ($8::timestamptz IS NULL OR (r.at, r.id) < ($8, $9::uuid)) ORDER BY r.at DESC, r.id DESC LIMIT $10`
 

@@ -135,7 +135,7 @@ type VisitObjectCursor struct {
 	ID  int64
 }
 
-const objectFilter = `WHERE b.org_id IN (SELECT so.id FROM org so WHERE so.path LIKE ANY ($3)) AND ($4::bigint IS NULL OR o.path LIKE (SELECT t.path FROM org t WHERE t.id = $4) || '%') AND ($5::bigint IS NULL OR b.grid_id = $5)
+const objectFilter = `WHERE b.org_id = ANY (ARRAY(SELECT so.id FROM org so WHERE so.path LIKE ANY ($3))) AND ($4::bigint IS NULL OR o.path LIKE (SELECT t.path FROM org t WHERE t.id = $4) || '%') AND ($5::bigint IS NULL OR b.grid_id = $5)
   AND ($6 = '' OR k.class = $6) AND ($7 = '' OR b.kind = $7) AND ($8 = '' OR $8 = d.due OR $8 = 'never' AND l.id IS NULL OR $8 = 'todo' AND d.due IN ('overdue', 'due'))
   AND ($9 = '' OR b.address ILIKE '%' || $9 || '%' OR b.code = $9 OR (NOT b.sensitive OR $10) AND (b.name LIKE '%' || $9 || '%' OR b.pinyin LIKE lower($9) || '%'))
   AND $11 = NOT (` + objectActive + `) `
