@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -57,7 +58,7 @@ type DoubtCheck struct {
 // day, or is no more, is looked at again.
 func PutDoubtCheck(ctx context.Context, tx pgx.Tx, c DoubtCheck) error {
 	var before []int64
-	if err := tx.QueryRow(ctx, sqlDoubtCheck, c.Region, c.Worker, dayDate(c.Day)).Scan(&before); err != nil && err != pgx.ErrNoRows {
+	if err := tx.QueryRow(ctx, sqlDoubtCheck, c.Region, c.Worker, dayDate(c.Day)).Scan(&before); err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return fmt.Errorf("read the last look: %w", err)
 	}
 	was, is := map[int64]bool{}, map[int64]bool{}
