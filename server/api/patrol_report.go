@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/gridward/gridward/server/incident"
 	"github.com/gridward/gridward/server/patrol"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/territory"
 	"github.com/gridward/gridward/server/workday"
 )
 
@@ -57,19 +60,19 @@ type reportRow struct {
 // dash stands for a share of nothing.
 const dash = "—"
 
-// shareText is n of d in whole per cent, rounded half up.
-func shareText(n, d int64) string {
-	if d <= 0 {
+// shareText is a share in whole per cent, rounded half up.
+func shareText(f patrol.Frac) string {
+	if f.D <= 0 {
 		return dash
 	}
-	return strconv.FormatInt((200*n+d)/(2*d), 10) + "%"
+	return strconv.FormatInt((200*f.N+f.D)/(2*f.D), 10) + "%"
 }
 
 func shareOf(f patrol.Frac) reportShare {
 	if f.D <= 0 {
 		return reportShare{dash, ""}
 	}
-	return reportShare{shareText(f.N, f.D), fmt.Sprintf("%d/%d", f.N, f.D)}
+	return reportShare{shareText(f), fmt.Sprintf("%d/%d", f.N, f.D)}
 }
 
 // perHundred are problems found on a hundred visits.
@@ -81,11 +84,11 @@ func perHundred(found, visits int64) string {
 	return fmt.Sprintf("%d.%02d", hundredths/100, hundredths%100)
 }
 
-func quotaOf(m *patrol.WeekMeasure) string {
-	if m.Required == 0 {
-		return fmt.Sprintf("%d/%s", m.Qualified, dash)
+func quotaOf(r *boardRow) string {
+	if r.Required == 0 {
+		return fmt.Sprintf("%d/%s", r.Qualified, dash)
 	}
-	return fmt.Sprintf("%d/%d", m.Qualified, m.Required)
+	return fmt.Sprintf("%d/%d", r.Qualified, r.Required)
 }
 
 // patrolReportRoute is a page, not JSON: described here and served beside huma.
@@ -139,100 +142,80 @@ func (a *API) patrolReport(ctx context.Context, r *http.Request, who access.Sess
 	now := a.Clock()
 	monday := patrol.Monday(workday.DayOf(now)) - 7
 	if text := r.URL.Query().Get("week"); text != "" {
-		d, err := workday.ParseDay(text)
-		if err != nil {
-			return f, fault.New(fault.Invalid, "周应为其中一天，如 2026-11-23")
+		if monday, err = a.monday(text); err != nil {
+			return f, err
 		}
-		monday = patrol.Monday(d)
 	}
-	var only *int64
+	var org int64
 	if text := r.URL.Query().Get("org"); text != "" {
-		id, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
+		if org, err = strconv.ParseInt(text, 10, 64); err != nil {
 			return f, fault.New(fault.Invalid, "单位应为编号")
 		}
-		only = &id
 	}
 	scope := who.Scope(access.SeeStatistic)
 	orgs, err := postgres.Orgs(ctx, a.DB.Pool, scope)
 	if err != nil {
 		return f, err
 	}
-	issuer, path, kind := "", "", ""
-	for _, o := range orgs { // the one asked for, or the outermost
-		if only != nil && o.ID == *only || only == nil && (path == "" || len(o.Path) < len(path)) {
-			issuer, path, kind = o.Name, o.Path, o.Kind
+	var whose *territory.Org
+	for i, o := range orgs { // the one asked for, or the outermost
+		if org == o.ID || org == 0 && (whose == nil || len(o.Path) < len(whose.Path)) {
+			whose = &orgs[i]
 		}
 	}
-	if path == "" {
+	if whose == nil {
 		return f, fault.New(fault.Missing, "没有这个单位，或者不在您的管辖范围")
 	}
-	list, err := postgres.PatrolReport(ctx, a.DB.Pool, monday, scope, only)
-	if err != nil {
+	if scope, err = a.below(ctx, scope, org); err != nil {
 		return f, err
 	}
-	cal, err := a.Desk.WorkingCalendar(ctx, path, kind)
+	week, err := a.board(ctx, who, monday, scope)
 	if err != nil {
 		return f, err
 	}
 	at := now.In(incident.BusinessZone()).Format("2006-01-02 15:04:05")
-	f.form = form{CSS: template.CSS(formStyle), Title: "网格巡查周报", Issuer: issuer, Number: fmt.Sprintf("巡查-%s", monday), PrintedBy: who.Name + "（" + who.Login + "）", PrintedAt: at, State: "数字以平台为准"}
+	f.form = form{CSS: template.CSS(formStyle), Title: "网格巡查周报", Issuer: whose.Name, Number: fmt.Sprintf("巡查-%s", monday), PrintedBy: who.Name + "（" + who.Login + "）", PrintedAt: at, State: "数字以平台为准"}
 	for range 12 {
 		f.Water = append(f.Water, who.Name+" "+at)
 	}
 	f.From, f.To = monday.String(), (monday + 6).String()
 	f.HalfMinutes, f.ComputedAt = patrol.Defaults().HalfDayS/60, dash
-	var working [7]bool
-	for i := range working {
-		d := monday + workday.Day(i)
-		working[i] = cal.Working(d)
-		f.Days = append(f.Days, []string{"一", "二", "三", "四", "五", "六", "日"}[i]+" "+d.String()[5:])
-		if working[i] {
-			f.WorkingDays++
-		}
+	f.WorkingDays, f.Required = week.WorkingDays, week.Required
+	for i := range 7 {
+		f.Days = append(f.Days, []string{"一", "二", "三", "四", "五", "六", "日"}[i]+" "+(monday + workday.Day(i)).String()[5:])
 	}
-	if monday+6 >= workday.DayOf(now) {
+	if week.Running {
 		f.Marks = append(f.Marks, "本周未结束")
 	}
-	f.fill(list, working)
+	f.fill(week.Rows)
 	return f, nil
 }
 
 // fill writes the rows and their sums: each figure for itself, none blended.
-func (f *weekReport) fill(list []postgres.ReportRow, working [7]bool) {
+func (f *weekReport) fill(rows []boardRow) {
 	var cover [4]patrol.Frac
 	var open, doubts int64
 	var versions []string
+	var computed time.Time
 	leaves := 0
-	for i := range list {
-		r := &list[i]
-		m := &r.Measure
-		row := reportRow{No: i + 1, Name: r.Name, Org: r.Org, Leader: r.Leader, State: m.State.Name(), Quota: quotaOf(m), Unmet: m.State == patrol.Unmet, Visits: r.Visits,
-			Found: perHundred(r.Found, r.Visits), Outside: shareText(r.Out, r.In+r.Out), Distance: fmt.Sprintf("%.1f", r.DistanceM/1000), Doubts: fmt.Sprintf("%d/%d", r.DoubtsOpen, r.Doubts)}
-		if row.Leader == "" {
-			row.Leader = dash
+	for i := range rows {
+		r := &rows[i]
+		row := reportRow{No: i + 1, Name: r.Name, Org: r.OrgName, Leader: dash, State: r.State.Name(), Quota: quotaOf(r), Unmet: r.State == patrol.Unmet, Visits: r.Visits,
+			Found: perHundred(r.FoundRate.N, r.FoundRate.D), Outside: shareText(r.OutOfGrid), Distance: fmt.Sprintf("%.1f", r.DistanceM/1000), Doubts: fmt.Sprintf("%d/%d", r.Doubts.Open, r.Doubts.Total)}
+		if r.Leader != nil {
+			row.Leader = r.Leader.Name
 		}
-		for k, c := range []patrol.Frac{r.Cover.Area, r.Cover.Household, r.Cover.Object, r.Cover.Checkpoint} {
+		for k, c := range []patrol.Frac{r.Coverage.Area, r.Coverage.Household, r.Coverage.Object, r.Coverage.Checkpoint} {
 			row.Cover[k] = shareOf(c)
 			cover[k].N, cover[k].D = cover[k].N+c.N, cover[k].D+c.D
 		}
-		for k, h := range m.HalfDays {
-			half := reportHalf{Text: strconv.Itoa(h.Minutes)}
-			switch {
-			case h.Qualified:
-				half = reportHalf{"√" + half.Text, "yes"}
-			case h.Minutes == 0 && k/2 < 7 && !working[k/2]:
-				half = reportHalf{"", "rest"}
-			case h.Minutes == 0:
-				half.Text = ""
-			}
-			row.Halves = append(row.Halves, half)
+		for _, h := range r.HalfDays {
+			row.Halves = append(row.Halves, halfOn(h))
 		}
 		f.Rows = append(f.Rows, row)
 		f.Sum.Visits, f.Sum.Found = f.Sum.Visits+r.Visits, f.Sum.Found+r.Found
-		open, doubts = open+r.DoubtsOpen, doubts+r.Doubts
-		f.Required = max(f.Required, m.Required)
-		switch m.State {
+		open, doubts = open+r.Doubts.Open, doubts+r.Doubts.Total
+		switch r.State {
 		case patrol.Met:
 			f.Sum.Met++
 		case patrol.Unmet:
@@ -241,26 +224,42 @@ func (f *weekReport) fill(list []postgres.ReportRow, working [7]bool) {
 		case patrol.Exempt:
 			f.Sum.Exempt++
 		}
-		if m.LeaveHalves > 0 {
+		if slices.ContainsFunc(r.HalfDays, func(h patrol.HalfOf) bool { return h.Leave }) {
 			leaves++
 		}
-		if at := formTime(r.Computed); f.ComputedAt == dash || at > f.ComputedAt {
-			f.ComputedAt = at
+		if r.RecomputedAt != nil && r.RecomputedAt.After(computed) {
+			computed = *r.RecomputedAt
 		}
-		if !strings.Contains(strings.Join(versions, "、"), m.RuleVersion) {
-			versions = append(versions, m.RuleVersion)
+		if !slices.Contains(versions, r.RuleVersion) {
+			versions = append(versions, r.RuleVersion)
 		}
 	}
-	f.Sum.Grids = len(list)
-	f.Sum.Rate = shareText(int64(f.Sum.Met), int64(f.Sum.Met+f.Sum.Unmet))
+	f.ComputedAt = maybeTime(&computed)
+	f.Sum.Grids = len(rows)
+	f.Sum.Rate = shareText(patrol.Frac{N: int64(f.Sum.Met), D: int64(f.Sum.Met + f.Sum.Unmet)})
 	f.Sum.FoundRate, f.Sum.Doubts = perHundred(f.Sum.Found, f.Sum.Visits), fmt.Sprintf("%d / %d", open, doubts)
 	for k := range cover {
 		f.Sum.Cover[k] = shareOf(cover[k])
 	}
 	if leaves > 0 {
-		f.LeaveNote = fmt.Sprintf("%d 个网格因网格长请假另行折算", leaves)
+		f.LeaveNote = fmt.Sprintf("%d 个网格因请假另行折算", leaves)
 	}
 	if f.RuleVersion = strings.Join(versions, "、"); f.RuleVersion == "" {
 		f.RuleVersion = dash
 	}
+}
+
+// halfOn is a half-day on paper: its minutes, or why there need be none.
+func halfOn(h patrol.HalfOf) reportHalf {
+	switch {
+	case h.Qualified:
+		return reportHalf{"√" + strconv.Itoa(h.Minutes), "yes"}
+	case h.Minutes > 0:
+		return reportHalf{strconv.Itoa(h.Minutes), ""}
+	case h.Leave:
+		return reportHalf{"假", "rest"}
+	case h.Rest:
+		return reportHalf{"", "rest"}
+	}
+	return reportHalf{}
 }
