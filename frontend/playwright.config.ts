@@ -8,7 +8,7 @@ export default defineConfig({
   outputDir: './test-results',
   fullyParallel: false,
   // a house of its own for each page: what one leaves behind (a duty, a call for help) is no other's
-  projects: ['assess', 'console', 'desk', 'detour', 'doubts', 'loop', 'tasks', 'visits', 'wall', 'worker'].map(
+  projects: ['assess', 'console', 'desk', 'detour', 'doubts', 'loop', 'patrol', 'tasks', 'visits', 'wall', 'worker'].map(
     name => ({
       name,
       testMatch: `${name}.spec.ts`,

@@ -182,7 +182,7 @@ export const places: readonly Place[] = [
     path: '/patrol/grids/:id',
     title: 'patrol.cover.map',
     group: 'insight',
-    powers: ['see_statistic', 'see_track'],
+    powers: ['see_track'],
     page: () => import('./pages/PatrolGridPage.vue'),
     under: 'patrol',
   },

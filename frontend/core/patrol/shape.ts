@@ -48,7 +48,8 @@ export interface BoardRow {
   night: number
   doubts: { open: number; total: number }
   trend: TrendWeek[]
-  recomputed_at: string
+  /** Null: not computed yet. */
+  recomputed_at: string | null
   why: string[]
   rule_version: string
 }
@@ -205,7 +206,7 @@ export interface PersonWeek {
   days?: CalendarDay[]
   visits?: number
   distance_m?: number
-  recomputed_at?: string
+  recomputed_at?: string | null
   why?: string[] | null
 }
 

@@ -42,6 +42,11 @@ export const words = {
   'again.days': ['所含日期重新计算', 'a day of it was computed again'],
   'again.session': ['在岗会话变动', 'a duty session changed'],
 
+  'outcome.normal': ['正常', 'met'],
+  'outcome.no_one_home': ['未遇', 'nobody home'],
+  'outcome.refused': ['拒访', 'refused'],
+  'outcome.problem': ['发现问题', 'problem found'],
+
   'cover.area': ['面积', 'Area'],
   'cover.household': ['住户', 'Households'],
   'cover.object': ['到期对象', 'Due objects'],

@@ -122,7 +122,7 @@ const row = (code: string, more: Partial<BoardRow>): BoardRow => ({
   night: 0,
   doubts: { open: 0, total: 0 },
   trend: [],
-  recomputed_at: '',
+  recomputed_at: null,
   why: [],
   rule_version: '',
   ...more,

@@ -42,6 +42,7 @@ export const patrol = {
   'patrol.sum.state': ['达标网格', 'Grids that met'],
   'patrol.sum.unmet': ['未达标 {n}', '{n} not met'],
   'patrol.sum.exempt': ['免考 {n}', '{n} exempt'],
+  'patrol.sum.none': ['没有登记', 'none on record'],
   'patrol.sum.found': ['发现问题率', 'Problems per 100 visits'],
   'patrol.sum.found.of': ['{n} 个问题 / {d} 次走访', '{n} problems / {d} visits'],
   'patrol.sum.doubts': ['待核存疑', 'Doubts to review'],
@@ -136,7 +137,7 @@ export const patrol = {
   'cover.band.older': ['更久', 'longer ago'],
   'cover.band.never': ['没有走到', 'not reached'],
   'cover.band.unwalkable': ['不可走', 'not walkable'],
-  'cover.never': ['从未', 'never'],
+  'cover.never': ['从未走访', 'never visited'],
   'cover.list': [
     '{n} 处，其中 {never} 处从未走访；久未走访的在前',
     '{n}, {never} of them never visited; longest ago first',
