@@ -8,12 +8,23 @@ export default defineConfig({
   outputDir: './test-results',
   fullyParallel: false,
   // a house of its own for each page: what one leaves behind (a duty, a call for help) is no other's
-  projects: ['assess', 'console', 'desk', 'detour', 'doubts', 'loop', 'patrol', 'tasks', 'visits', 'wall', 'worker'].map(
-    name => ({
-      name,
-      testMatch: `${name}.spec.ts`,
-    }),
-  ),
+  projects: [
+    'assess',
+    'console',
+    'desk',
+    'detour',
+    'doubts',
+    'loop',
+    'patrol',
+    'playback',
+    'tasks',
+    'visits',
+    'wall',
+    'worker',
+  ].map(name => ({
+    name,
+    testMatch: `${name}.spec.ts`,
+  })),
   workers: 1,
   // software drawing on a busy machine: once more in a fresh house, and the list says that it was flaky
   retries: process.env.CI ? 1 : 0,

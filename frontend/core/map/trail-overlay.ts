@@ -90,9 +90,8 @@ export class TrailOverlay {
   #version = -1
   #lanesSaid = ''
   #offset = 0
-  /** How often it has drawn, and how long a draw took on this side, ms. */
+  /** How often it has drawn. */
   drawn = 0
-  cost = 0
 
   /** Made before anything is played: a context and its shaders take longer than a day's overview. */
   constructor(map: MapLibre) {
@@ -280,7 +279,6 @@ export class TrailOverlay {
   #draw(): void {
     const gpu = this.#gpu
     if (!gpu || !this.#matrix || gpu.gl.isContextLost()) return
-    const began = performance.now()
     const { gl } = gpu
     const playback = this.#playback
     if (playback) this.#upload(gpu, playback)
@@ -305,7 +303,6 @@ export class TrailOverlay {
     this.#persons(gpu, playback, size)
     gl.bindVertexArray(null)
     this.drawn++
-    this.cost = performance.now() - began
   }
 
   #use(gpu: Gpu, which: Pen): void {

@@ -55,7 +55,7 @@ void main() {
   along = v_length > 0.001 ? along / v_length : vec2(1.0, 0.0);
   bool end = (gl_VertexID & 1) == 1;
   v_age = u_now - (end ? min(u_now, a_time.y) : a_time.x);
-  float full = (kind == 1 ? 0.45 : rank == 3 ? 0.75 : 0.5) * u_width;
+  float full = (kind == 1 ? 0.45 : rank == 3 ? 0.62 : 0.5) * u_width;
   v_half = u_tail > 0.0 && kind == 0 ? full * clamp(1.15 - v_age / u_tail, 0.0, 1.0) : full;
   float reach = full + 1.0;
   float side = (gl_VertexID & 2) == 0 ? -1.0 : 1.0;

@@ -46,5 +46,8 @@ export const personColours = [
   '#cbdbeb',
 ] as const
 
+/** Of a crowd: nothing on the map's ground or borders is as warm. */
+export const crowdColour = '#ffd97a'
+
 export const personColour = (lane: number, lanes: number): string =>
-  lanes > personColours.length ? personColours[0] : personColours[lane % personColours.length]!
+  lanes > personColours.length ? crowdColour : personColours[lane % personColours.length]!

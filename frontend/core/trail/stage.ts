@@ -18,6 +18,8 @@ export interface Pace {
   /** Frames that came more than 50 ms after the one before. */
   late: number
   since: number
+  /** What this thread did for all these frames, ms. */
+  work: number
 }
 
 const aimEvery = 250
@@ -33,7 +35,7 @@ export class Stage {
   readonly version = new Store(0)
   /** Passes over what nobody was heard in. */
   skipQuiet = true
-  pace: Pace = { frames: 0, longest: 0, late: 0, since: 0 }
+  pace: Pace = { frames: 0, longest: 0, late: 0, since: 0, work: 0 }
   #playbacks: readonly Playback[] = []
   readonly #actors = new Set<Actor>()
   #quiet: Span[] = []
@@ -46,7 +48,7 @@ export class Stage {
   constructor() {
     this.clock.subscribe(() => {
       this.#aimedAt = this.#toldAt = Number.NEGATIVE_INFINITY
-      if (this.clock.playing) this.pace = { frames: 0, longest: 0, late: 0, since: performance.now() }
+      if (this.clock.playing) this.pace = { frames: 0, longest: 0, late: 0, since: performance.now(), work: 0 }
       this.touch()
     })
   }
@@ -128,6 +130,7 @@ export class Stage {
 
   readonly #frame = (wall: number): void => {
     this.#raf = 0
+    const began = performance.now()
     const { clock } = this
     clock.tick(wall)
     if (clock.playing && this.skipQuiet) {
@@ -140,7 +143,7 @@ export class Stage {
     }
     for (const one of this.#playbacks) one.slabs.step(bite)
     for (const actor of this.#actors) actor.draw(clock.offset)
-    this.#measure(wall)
+    this.#measure(wall, began)
     if (!clock.playing || wall - this.#toldAt >= tellEvery) {
       this.#toldAt = wall
       this.offset.set(clock.offset)
@@ -153,7 +156,7 @@ export class Stage {
     if (clock.playing || this.#playbacks.some(one => one.slabs.busy)) this.touch()
   }
 
-  #measure(wall: number): void {
+  #measure(wall: number, began: number): void {
     const { pace } = this
     if (!this.clock.playing) return
     if (pace.frames > 0) {
@@ -162,6 +165,7 @@ export class Stage {
       if (took > 50) pace.late++
     }
     pace.frames++
+    pace.work += performance.now() - began
     this.#drewAt = wall
   }
 }
