@@ -73,10 +73,10 @@ test('a doubtful day is seen, explained, decided, appealed and decided again by 
     await desk.locator('.n-base-select-option', { hasText: verdict }).click()
     await desk.locator('textarea').last().fill(reason)
     await desk.getByRole('dialog').getByRole('button', { name: '确定' }).click()
-    await expect(desk.getByText(reason)).toBeVisible()
+    await expect(desk.locator('.steps').getByText(reason)).toBeVisible()
     await desk.close()
   }
-  await decide('station', '存疑属实', '没有送修记录')
+  await decide('operator', '存疑属实', '没有送修记录')
 
   await phone.reload()
   await phone.locator('[data-test=mine]').click()
