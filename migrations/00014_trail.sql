@@ -49,10 +49,10 @@ ALTER TABLE trail_chunk ALTER line SET STORAGE EXTERNAL, ALTER body SET STORAGE 
 -- trail_box is where and when a chunk was: a line from the south-west corner at
 -- its first instant to the north-east one at its last, M in Unix seconds.
 CREATE FUNCTION trail_box(west integer, south integer, east integer, north integer, from_at timestamptz, to_at timestamptz) RETURNS geometry
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  SELECT ST_SetSRID(ST_MakeLine(ST_MakePointM(west / 1e6, south / 1e6, date_part('epoch', from_at - '1970-01-01 00:00:00+00'::timestamptz)),
-    ST_MakePointM(east / 1e6, north / 1e6, date_part('epoch', to_at - '1970-01-01 00:00:00+00'::timestamptz))), 4326)
-$$;
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+-- its body is read now and not when it is called: a restored backup builds the index with no search path
+RETURN ST_SetSRID(ST_MakeLine(ST_MakePointM(west / 1e6, south / 1e6, date_part('epoch', from_at - '1970-01-01 00:00:00+00'::timestamptz)),
+    ST_MakePointM(east / 1e6, north / 1e6, date_part('epoch', to_at - '1970-01-01 00:00:00+00'::timestamptz))), 4326);
 CREATE INDEX trail_chunk_box ON trail_chunk USING gist (trail_box(west, south, east, north, from_at, to_at) gist_geometry_ops_nd);
 
 -- trail_varint reads an unsigned number of seven bits a byte at pos and moves pos on.
