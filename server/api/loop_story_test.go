@@ -265,7 +265,7 @@ func TestTheWholeLifeOverHTTP(t *testing.T) {
 		kinds = append(kinds, strings.TrimPrefix(e.Kind, "incident."))
 	}
 	want := "reported verify_requested verified accepted reported_up dispatched returned dispatched signed arrived delay_requested delay_decided suspend_requested suspend_decided resumed " +
-		"changed signed fed_back fed_back check_assigned reworked fed_back check_assigned checked evaluated archived"
+		"whistled signed fed_back fed_back check_assigned reworked fed_back check_assigned checked evaluated archived"
 	if got := strings.Join(kinds, " "); got != want {
 		t.Errorf("the record:\n%s\nwant\n%s", got, want)
 	}
