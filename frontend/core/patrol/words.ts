@@ -7,6 +7,7 @@ type Pair = readonly [zh: string, en: string]
 export const words = {
   'state.met': ['达标', 'Met'],
   'state.unmet': ['未达标', 'Not met'],
+  'state.running': ['进行中', 'Under way'],
   'state.exempt': ['免考', 'Exempt'],
 
   'half.am': ['上午', 'morning'],

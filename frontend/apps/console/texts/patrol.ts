@@ -41,6 +41,7 @@ export const patrol = {
 
   'patrol.sum.state': ['达标网格', 'Grids that met'],
   'patrol.sum.unmet': ['未达标 {n}', '{n} not met'],
+  'patrol.sum.notyet': ['进行中 {n}', '{n} under way'],
   'patrol.sum.exempt': ['免考 {n}', '{n} exempt'],
   'patrol.sum.none': ['没有登记', 'none on record'],
   'patrol.sum.found': ['发现问题率', 'Problems per 100 visits'],
