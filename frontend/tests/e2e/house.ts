@@ -49,7 +49,18 @@ export class House {
       binary,
       [
         'demo',
-        ...['-addr', `127.0.0.1:${this.#port}`, '-data', this.#data, '-workers', '0', '-incidents', '0'],
+        ...[
+          '-addr',
+          `127.0.0.1:${this.#port}`,
+          '-data',
+          this.#data,
+          '-workers',
+          '0',
+          '-incidents',
+          '0',
+          '-history',
+          '0',
+        ],
         ...this.#args,
       ],
       {

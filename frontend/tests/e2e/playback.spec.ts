@@ -80,6 +80,9 @@ const first = (page: Page): Promise<number> =>
 const offset = (page: Page): Promise<number> =>
   page.evaluate(() => (window as unknown as Inside).__playback.stage.clock.offset)
 
+// a street with a fortnight of patrols behind it
+test.use({ settings: ['-history', '14'] })
+
 test('a day is played for a purpose, compared with another, asked for as a file, let go by somebody else, and fetched', async ({
   page,
   browser,
