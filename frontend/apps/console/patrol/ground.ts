@@ -3,8 +3,8 @@
 import { get } from '@core/api/client'
 import type { LonLat, MapSources } from '@core/api/types'
 import { canDraw, createMap } from '@core/map/create'
-import { BaseMap, labelStart, ownAddress, territoryEnd } from '@core/map/sources'
-import { territoryLabels, territoryLayers } from '@core/map/styles/territory'
+import { outlines } from '@core/map/outlines'
+import { BaseMap } from '@core/map/sources'
 import type { Feature } from 'geojson'
 import type { GeoJSONSource, LayerSpecification, Map as MapLibre } from 'maplibre-gl'
 import { onBeforeUnmount, onMounted, type Ref, ref, shallowRef } from 'vue'
@@ -54,16 +54,7 @@ export function useGround(box: Ref<HTMLElement | null>, what: Layered, ready: (m
     const base = sources.sources.find(one => one.id === sources.default)
     if (base) await new BaseMap(made).show(base, sources.sources).catch(() => undefined)
     if (gone) return
-    made.addSource('territory', {
-      type: 'vector',
-      tiles: [ownAddress('/tiles/territory/{z}/{x}/{y}.mvt')],
-      minzoom: 8,
-      maxzoom: 16,
-    })
-    for (const layer of territoryLayers('territory'))
-      if (layer.id === 'grid-line' || layer.id === 'community-line') made.addLayer(layer, territoryEnd)
-    for (const layer of territoryLabels('territory', 'territory'))
-      if (layer.id === 'community-name') made.addLayer(layer, labelStart)
+    outlines(made)
     for (const id of what.sources)
       made.addSource(id, { type: 'geojson', data: { type: 'FeatureCollection', features: [] } })
     for (const layer of what.layers) made.addLayer(layer)
