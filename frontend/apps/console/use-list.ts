@@ -1,5 +1,6 @@
 // A list that is read page by page. A newer question cancels the older one, so
 // that an answer never lands under another filter.
+import { sentenceOf } from '@core/api/client'
 import { onScopeDispose, ref, shallowRef, watch } from 'vue'
 
 export interface PageOf<T> {
@@ -49,7 +50,7 @@ export function useList<T>(
       loaded.value = true
     } catch (error) {
       if (asked !== mine) return
-      trouble.value = error instanceof Error ? error.message : String(error)
+      trouble.value = sentenceOf(error)
     } finally {
       if (asked === mine) loading.value = false
     }

@@ -1,7 +1,7 @@
 // Carries what waits on the phone to the server, one request at a time, and
 // tries again for as long as it takes. The server's Retry-After is obeyed.
 // What is carried is its subclasses' affair.
-import { ApiError } from '@core/api/client'
+import { ApiError, sentenceOf } from '@core/api/client'
 
 const shortest = 2_000
 const longest = 60_000
@@ -86,7 +86,7 @@ export abstract class Carrier {
       return // no timer: signing in resumes
     }
     this.#failures++
-    this.troubled(error instanceof Error ? error.message : String(error), false)
+    this.troubled(sentenceOf(error), false)
     if (this.#closed) return
     const wait = patience(this.#failures, known?.retryAfter ?? null, this.#random())
     this.#timer = setTimeout(() => {

@@ -1,6 +1,6 @@
 // The worker's page as a value: who is signed in, duty, what the phone gives,
 // what the server has. No Vue in here; components read its stores.
-import { ApiError, currentSession, get, onSignedOut, post, signIn, signOut } from '@core/api/client'
+import { ApiError, currentSession, get, onSignedOut, post, sentenceOf, signIn, signOut } from '@core/api/client'
 import type { Attachment, LonLat, MyDuty, Session as SignedIn } from '@core/api/types'
 import { Store } from '@core/live/store'
 import { Speaker } from '@core/ui/audio'
@@ -403,7 +403,7 @@ export class Page {
         this.closedByServer.set(true)
       }
     } catch (error) {
-      this.dutyTrouble.set(error instanceof Error ? error.message : String(error))
+      this.dutyTrouble.set(sentenceOf(error))
       this.duty.set(null)
     } finally {
       this.#asking = false

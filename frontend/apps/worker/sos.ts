@@ -1,6 +1,6 @@
 // A call for help: remembered on the phone until the server has it, tried every
 // few seconds for as long as it takes, then watched until somebody answers.
-import { ApiError, post } from '@core/api/client'
+import { ApiError, post, sentenceOf } from '@core/api/client'
 import type { LonLat, Sos } from '@core/api/types'
 import { Store } from '@core/live/store'
 
@@ -111,7 +111,7 @@ export class SosCall {
         trouble: '',
       })
     } catch (error) {
-      this.#change({ trouble: error instanceof Error ? error.message : String(error) })
+      this.#change({ trouble: sentenceOf(error) })
       if (error instanceof ApiError && error.status === 403) this.#give(error.message)
       else this.#timer = setTimeout(() => void this.#send(), again)
     }

@@ -1,7 +1,7 @@
 // The worker's tasks: what the server said last, kept for reading without a
 // network, and what the worker did since that still lies in the outbox. What
 // waits is shown as waiting; only the server's answer makes it done.
-import { get } from '@core/api/client'
+import { get, sentenceOf } from '@core/api/client'
 import type { IncidentAction, Order, OrderAction, Verification } from '@core/api/loop'
 import type { Incident } from '@core/api/types'
 import { type Sla, slaOf } from '@core/incident'
@@ -169,7 +169,7 @@ export class Tasks {
       const fresh = newcomers(before, next)
       if (fresh.length) this.#options.fresh?.(fresh)
     } catch (error) {
-      this.trouble.set(error instanceof Error ? error.message : String(error))
+      this.trouble.set(sentenceOf(error))
     }
   }
 
@@ -179,7 +179,7 @@ export class Tasks {
       this.done.set({ orders, at: this.#now() })
       await this.#options.outbox.remember('done', orders)
     } catch (error) {
-      this.trouble.set(error instanceof Error ? error.message : String(error))
+      this.trouble.set(sentenceOf(error))
     }
   }
 

@@ -28,6 +28,13 @@ export class ApiError extends Error {
   }
 }
 
+/** What went wrong, as a sentence to show. */
+export const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** What is wrong with each thing that was filled in; the sentence, where no field is to blame. */
+export const faultsOf = (error: unknown): string =>
+  (error instanceof ApiError && error.fields.map(field => field.message).join('；')) || sentenceOf(error)
+
 const kinds: Record<number, ErrorKind> = {
   400: 'invalid',
   401: 'denied',

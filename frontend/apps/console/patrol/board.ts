@@ -1,6 +1,6 @@
 // The week board, read whole: it is put in order by raw fractions, which no page
 // of it could be.
-import { get } from '@core/api/client'
+import { get, sentenceOf } from '@core/api/client'
 import type { Board, BoardRow, Coverage, Frac } from '@core/patrol/shape'
 import { onScopeDispose, ref, shallowRef, watch } from 'vue'
 
@@ -40,7 +40,7 @@ export function useBoard(asked: () => { week: string; org: string; q: string; st
       rows.value = all
       cut.value = cursor !== undefined && cursor !== ''
     } catch (error) {
-      if (mine === me) trouble.value = error instanceof Error ? error.message : String(error)
+      if (mine === me) trouble.value = sentenceOf(error)
     } finally {
       if (mine === me) loading.value = false
     }

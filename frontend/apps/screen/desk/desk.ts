@@ -374,7 +374,7 @@ export class Desk {
       // what was shown stays, unless it is gone for good
       if (gone || this.detail.get() === null) {
         this.detail.set(null)
-        this.trouble.set(gone ? t('card.missing') : error instanceof Error ? error.message : t('error.unknown'))
+        this.trouble.set(gone ? t('card.missing') : api.sentenceOf(error))
       }
     }
   }
@@ -493,7 +493,7 @@ export class Desk {
     } catch (error) {
       this.#edit(open.incident, () => ({
         loading: false,
-        trouble: error instanceof api.ApiError ? error.message : t('error.unknown'),
+        trouble: api.sentenceOf(error),
       }))
     }
   }
@@ -647,7 +647,7 @@ export class Desk {
         this.around.set({
           ...asked,
           loading: false,
-          trouble: error instanceof api.ApiError ? error.message : t('error.unknown'),
+          trouble: api.sentenceOf(error),
         })
     }
   }
@@ -664,7 +664,7 @@ export class Desk {
       this.say(t('command.sent'))
       return null
     } catch (error) {
-      return error instanceof api.ApiError ? (error.fields[0]?.message ?? error.message) : t('error.unknown')
+      return api.faultsOf(error)
     }
   }
 
@@ -711,7 +711,7 @@ export class Desk {
       this.say(t('dispatch.done'))
       return null
     } catch (error) {
-      return error instanceof api.ApiError ? error.message : t('error.unknown')
+      return api.sentenceOf(error)
     }
   }
 
@@ -760,7 +760,7 @@ export class Desk {
         this.heating.set({
           ...heating,
           loading: false,
-          trouble: error instanceof api.ApiError ? error.message : t('error.unknown'),
+          trouble: api.sentenceOf(error),
         })
     }
   }
@@ -858,7 +858,7 @@ export class Desk {
       if (incident) this.#wall.select({ kind: 'incident', id: incident })
       return null
     } catch (error) {
-      return error instanceof api.ApiError ? error.message : t('error.unknown')
+      return api.sentenceOf(error)
     }
   }
 
