@@ -88,6 +88,7 @@ func (a *API) commandRoutes() {
 		Mine     bool      `query:"mine" doc:"what is for the caller: this one unless told"`
 		Sent     bool      `query:"sent"`
 		Incident uuid.UUID `query:"incident" doc:"of sent ones: about this case"`
+		Late     bool      `query:"late" doc:"those that are not acknowledged in time"`
 	}) (*struct{ Body commandList }, error) {
 		var at *time.Time
 		var id *uuid.UUID
@@ -97,6 +98,11 @@ func (a *API) commandRoutes() {
 		} else if ok {
 			at, id = &c.At, &c.ID
 		}
+		var late *time.Time
+		if in.Late {
+			now := a.Clock()
+			late = &now
+		}
 		var list []postgres.Command
 		var err error
 		if in.Sent && !in.Mine {
@@ -104,13 +110,9 @@ func (a *API) commandRoutes() {
 			if in.Incident != (uuid.UUID{}) {
 				of = &in.Incident
 			}
-			list, err = postgres.CommandsSent(ctx, a.DB.Pool, who.Account, who.Scope(access.Dispatch), of, at, id, in.rows())
+			list, err = postgres.CommandsSent(ctx, a.DB.Pool, who.Account, who.Scope(access.Dispatch), of, at, id, in.rows(), late)
 		} else {
-			orgs := []int64{}
-			for _, p := range who.Posts {
-				orgs = append(orgs, p.Org)
-			}
-			list, err = postgres.CommandsFor(ctx, a.DB.Pool, who.Worker, orgs, at, id, in.rows())
+			list, err = postgres.CommandsFor(ctx, a.DB.Pool, who.Worker, ownOrgs(who), at, id, in.rows(), late)
 		}
 		if err != nil {
 			return nil, err
@@ -134,6 +136,15 @@ func (a *API) commandRoutes() {
 		c, err := a.Desk.AckCommand(ctx, who.Principal, in.ID, in.Body.Text)
 		return &commandReply{a.judged(addressed(who, c))}, err
 	})
+}
+
+// ownOrgs are the organisations in which the caller has a post.
+func ownOrgs(who access.Session) []int64 {
+	orgs := make([]int64, len(who.Posts))
+	for i, p := range who.Posts {
+		orgs[i] = p.Org
+	}
+	return orgs
 }
 
 // onDutyIn returns the people on duty inside a shape, as far as the scope goes.

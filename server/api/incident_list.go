@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gridward/gridward/server/access"
+	"github.com/gridward/gridward/server/desk"
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/incident"
 	"github.com/gridward/gridward/server/metric"
@@ -138,26 +139,45 @@ func (a *API) listRoutes() {
 		}{head(in.Paging, "incidents", a.Clock()), incidentList{list, next, found.Total, found.Capped}}, nil
 	})
 
-	route(a, http.MethodGet, "/queues", "What there is to do, grouped, for the posts of the caller; the same codes filter GET /incidents", power(access.SeeMap), func(ctx context.Context, who access.Session, _ *nothing) (*struct {
-		Body struct {
-			At     time.Time             `json:"at"`
-			Queues []incident.QueueCount `json:"queues"`
-		}
-	}, error) {
+	type queueList struct {
+		At        time.Time             `json:"at"`
+		Queues    []incident.QueueCount `json:"queues"`
+		Reminders []reminder            `json:"reminders" doc:"what is late and no case: commands that nobody acknowledged (指令未回执), whistles to which nobody came (吹哨超时)"`
+	}
+	route(a, http.MethodGet, "/queues", "What there is to do, grouped, for the posts of the caller; the codes of queues filter GET /incidents", power(access.SeeMap), func(ctx context.Context, who access.Session, _ *nothing) (*struct{ Body queueList }, error) {
 		now := a.Clock()
 		open, err := postgres.OpenCases(ctx, a.DB.Pool, who.Scope(access.SeeMap), who.Account, acting(who.Principal), now)
 		if err != nil {
 			return nil, err
 		}
-		out := &struct {
-			Body struct {
-				At     time.Time             `json:"at"`
-				Queues []incident.QueueCount `json:"queues"`
-			}
-		}{}
-		out.Body.At, out.Body.Queues = now.UTC(), incident.Queues(who.Principal, open)
-		return out, nil
+		late, err := a.reminders(ctx, who, now)
+		return &struct{ Body queueList }{queueList{now.UTC(), incident.Queues(who.Principal, open), late}}, err
 	})
+}
+
+// reminder is how much of something is late that is no case.
+type reminder struct {
+	Code  string `json:"code" enum:"ack_owed,ack_missing,whistle_late"`
+	Name  string `json:"name"`
+	Count int    `json:"count"`
+}
+
+// reminders counts what is late for the caller beside its cases. A wall owes
+// no acknowledgement.
+func (a *API) reminders(ctx context.Context, who access.Session, now time.Time) ([]reminder, error) {
+	scope := who.Scope(access.Dispatch)
+	n, err := postgres.CountLate(ctx, a.DB.Pool, now, who.Worker, ownOrgs(who), scope, desk.WhistleScopeOf(who.Principal))
+	if err != nil {
+		return nil, err
+	}
+	list := []reminder{}
+	if who.Account != 0 {
+		list = append(list, reminder{"ack_owed", "待我回执", n.Owed})
+	}
+	if len(scope) > 0 {
+		list = append(list, reminder{"ack_missing", "指令未回执", n.Missing})
+	}
+	return append(list, reminder{"whistle_late", "吹哨超时", n.Whistles}), nil
 }
 
 // cursorOf tells where a page ends, in a list sorted by what is due or by the newest.

@@ -79,6 +79,7 @@ func (a *API) whistleRoutes() {
 		Dept     int64     `query:"dept" doc:"calls it"`
 		Incident uuid.UUID `query:"incident"`
 		Drill    string    `query:"drill" enum:"true,false,"`
+		Late     bool      `query:"late" doc:"those to which a department has not responded or come in time"`
 		From     time.Time `query:"from"`
 		To       time.Time `query:"to"`
 	}) (*struct {
@@ -93,6 +94,10 @@ func (a *API) whistleRoutes() {
 		if in.Drill != "" {
 			drill := in.Drill == "true"
 			f.Drill = &drill
+		}
+		if in.Late {
+			now := a.Clock()
+			f.Late = &now
 		}
 		var at incidentCursor
 		if ok, err := in.read(&at); err != nil {

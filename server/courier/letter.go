@@ -162,6 +162,7 @@ var events = map[string]string{
 	KindTrial: "通道测试", "incident.changed": "信息已更正", "incident.whistled": "吹哨报到", "incident.due_soon": "即将到期", "incident.overdue": "已逾期",
 	"sos.opened": "一键求助", "sos.unacked": "求助无人接警", "sos.acked": "求助已接警", "sos.closed": "求助已解除",
 	"whistle.raised": "吹哨", "whistle.confirmed": "指挥室已确认吹哨", "whistle.responded": "已响应吹哨", "whistle.checked_in": "已到场报到", "whistle.worked": "吹哨处置中", "whistle.replied": "吹哨已反馈", "whistle.rated": "吹哨已评价", "whistle.closed": "已销哨", "whistle.refused": "吹哨未通过",
+	"whistle.respond_overdue": "吹哨响应超时", "whistle.arrive_overdue": "吹哨到场超时", "command.overdue": "指令超时未回执",
 	"alarm.raised": "设备报警", "alarm.repeated": "设备重复报警", "alarm.acked": "报警已接警", "alarm.verifying": "报警复核中", "alarm.dispatched": "报警已转事件", "alarm.resolved": "报警已处置", "alarm.false": "报警为误报",
 	"alarm.test": "报警为测试", "alarm.armed": "设备已布防", "alarm.disarmed": "设备已撤防", "alarm.bypassed": "设备已旁路",
 	"command.sent": "新指令", "command.acked": "指令已签收", "notice.posted": "通知公告", "duty.started": "上岗", "duty.ended": "离岗", "territory.changed": "网格已更新",
@@ -191,8 +192,12 @@ func words(c postgres.Channel, e journal.Entry, body json.RawMessage) (title, te
 		Device     string     `json:"device_name"`
 		Place      string     `json:"place"`
 		RespondDue *time.Time `json:"respond_due"`
+		ArriveDue  *time.Time `json:"arrive_due"`
 		AckDue     *time.Time `json:"ack_due"`
-		Need       []struct {
+		Targets    []struct {
+			Name string `json:"name"`
+		} `json:"targets"`
+		Need []struct {
 			Name string `json:"name"`
 		} `json:"need"`
 		Deed *struct {
@@ -242,7 +247,17 @@ func words(c postgres.Channel, e journal.Entry, body json.RawMessage) (title, te
 	}
 	line("被吹哨单位", strings.Join(called, "、"))
 	due("响应期限", about.RespondDue)
+	if e.Kind == "whistle.arrive_overdue" {
+		due("到场期限", about.ArriveDue)
+	}
 	due("签收期限", about.AckDue)
+	if e.Kind == "command.overdue" {
+		missing := make([]string, len(about.Targets))
+		for i, t := range about.Targets {
+			missing[i] = t.Name
+		}
+		line("未回执", strings.Join(missing, "、"))
+	}
 	if about.Open {
 		due("环节期限", about.StageDue)
 		due("办结期限", about.CaseDue)

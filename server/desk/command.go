@@ -13,6 +13,7 @@ import (
 	"github.com/paulmach/orb"
 
 	"github.com/gridward/gridward/server/access"
+	"github.com/gridward/gridward/server/deadline"
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/journal"
 	"github.com/gridward/gridward/server/postgres"
@@ -105,7 +106,12 @@ func (d *Desk) SendCommand(ctx context.Context, by access.Principal, draft Comma
 		if out, err = postgres.CommandByID(ctx, tx, id, false); err != nil {
 			return err
 		}
-		regions, err = tell(ctx, tx, c, by.Account)
+		if c.AckDue != nil {
+			if err := deadline.InsertAt(ctx, tx, deadline.Acks{Command: id}, *c.AckDue); err != nil {
+				return err
+			}
+		}
+		regions, err = tell(ctx, tx, c, commandSent, by.Account)
 		return err
 	})
 	if postgres.Violates(err, "command_client") { // the same command came twice at once
@@ -166,10 +172,17 @@ func postFor(by access.Principal, power access.Power, path string) access.Post {
 	return access.Post{}
 }
 
-// tell writes a fresh command into the journals: one entry for each
-// organisation that it is for, regions in ascending order. It takes the
-// regions' rows: call it last.
-func tell(ctx context.Context, tx pgx.Tx, c postgres.Command, actor int64) (regions []int64, err error) {
+// What the journal says of a command.
+const (
+	commandSent    = "command.sent"
+	commandOverdue = "command.overdue"
+)
+
+// tell writes a command into the journals: one entry for each organisation
+// that it is for, regions in ascending order. An overdue one is told to those
+// alone that owe an acknowledgement, and to whoever is above them. It takes
+// the regions' rows: call it last.
+func tell(ctx context.Context, tx pgx.Tx, c postgres.Command, kind string, actor int64) (regions []int64, err error) {
 	bodies := map[string]*commandBody{}
 	type place struct {
 		region int64
@@ -183,9 +196,14 @@ func tell(ctx context.Context, tx pgx.Tx, c postgres.Command, actor int64) (regi
 			bodies[t.OrgPath] = b
 			places = append(places, place{t.Region, t.OrgPath})
 		}
-		b.Targets = append(b.Targets, addressed{Nr: t.Nr, Worker: t.Worker, Name: t.Name})
 		b.Count++
+		if t.AckedAt != nil {
+			b.Acked++
+			continue
+		}
+		b.Targets = append(b.Targets, addressed{Nr: t.Nr, Worker: t.Worker, Name: t.Name})
 	}
+	places = slices.DeleteFunc(places, func(p place) bool { return len(bodies[p.path].Targets) == 0 })
 	slices.SortFunc(places, func(a, b place) int {
 		if a.region != b.region {
 			return int(min(max(a.region-b.region, -1), 1))
@@ -193,7 +211,7 @@ func tell(ctx context.Context, tx pgx.Tx, c postgres.Command, actor int64) (regi
 		return strings.Compare(a.path, b.path)
 	})
 	for _, p := range places {
-		e, err := journal.About("command.sent", c.ID.String(), p.path, actor, bodies[p.path])
+		e, err := journal.About(kind, c.ID.String(), p.path, actor, bodies[p.path])
 		if err != nil {
 			return nil, err
 		}

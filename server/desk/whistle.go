@@ -46,6 +46,7 @@ type WhistleDeed struct {
 var whistlePast = map[string]string{
 	"raise": "whistle.raised", "confirm": "whistle.confirmed", "refuse": "whistle.refused", "respond": "whistle.responded", "check_in": "whistle.checked_in",
 	"work": "whistle.worked", "reply": "whistle.replied", "rate": "whistle.rated", "close": "whistle.closed",
+	lateToRespond: "whistle.respond_overdue", lateToArrive: "whistle.arrive_overdue",
 }
 
 // Whistle raises a whistle, over an incident or over a place alone. Sent again
@@ -365,6 +366,11 @@ func (d *Desk) checkIn(ctx context.Context, tx pgx.Tx, w incident.Whistle, do in
 // is concerned, in ascending order. It takes the regions' rows: call it last.
 func (d *Desk) recordWhistle(ctx context.Context, tx pgx.Tx, w incident.Whistle, by access.Principal, before incident.Whistle, done incident.WhistleDone, now time.Time) (incident.Whistle, error) {
 	over := w.Incident
+	if w.Told() && !before.Told() {
+		if err := setWhistleDues(ctx, tx, w); err != nil {
+			return w, err
+		}
+	}
 	if over != nil && w.Told() && !before.Told() {
 		orgs := make([]int64, len(w.Need))
 		for i, c := range w.Need {

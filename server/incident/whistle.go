@@ -380,6 +380,21 @@ func (w Whistle) Over() bool { return w.State == WhistleClosed || w.State == Whi
 // Told reports whether departments have been called.
 func (w Whistle) Told() bool { return w.ConfirmedAt != nil }
 
+// Late are the departments that have not responded, or not come (arrive), and
+// the instant by which they were to; nil where no limit runs.
+func (w Whistle) Late(arrive bool) (due *time.Time, names []string) {
+	due = w.RespondDue
+	if arrive {
+		due = w.ArriveDue
+	}
+	for _, c := range w.Need {
+		if !arrive && c.RespondedAt == nil || arrive && c.CheckedInAt == nil {
+			names = append(names, c.Name)
+		}
+	}
+	return due, names
+}
+
 // WhistleButton is a step that a caller may take now, for one of the
 // departments Orgs where the step is one's.
 type WhistleButton struct {

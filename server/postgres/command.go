@@ -122,10 +122,12 @@ const sqlCommandByClient = `SELECT id FROM command WHERE by_account = $1 AND cli
 
 const sqlCommandsSent = commandColumns + `
 WHERE (c.by_account = $1 OR o.path LIKE ANY ($2)) AND ($3::timestamptz IS NULL OR (c.at, c.id) < ($3, $4::uuid)) AND ($5::uuid IS NULL OR c.incident_id = $5)
+  AND ($7::timestamptz IS NULL OR c.need_ack AND c.ack_due <= $7 AND EXISTS (SELECT FROM command_target t WHERE t.command_id = c.id AND t.acked_at IS NULL))
 ORDER BY c.at DESC, c.id DESC LIMIT $6`
 
 const sqlCommandsMine = commandColumns + `
-WHERE EXISTS (SELECT FROM command_target t WHERE t.command_id = c.id AND (t.worker_id = NULLIF($1::bigint, 0) OR t.worker_id IS NULL AND t.org_id = ANY ($2)))
+WHERE EXISTS (SELECT FROM command_target t WHERE t.command_id = c.id AND (t.worker_id = NULLIF($1::bigint, 0) OR t.worker_id IS NULL AND t.org_id = ANY ($2))
+    AND ($6::timestamptz IS NULL OR c.need_ack AND c.ack_due <= $6 AND t.acked_at IS NULL))
   AND ($3::timestamptz IS NULL OR (c.at, c.id) < ($3, $4::uuid)) ORDER BY c.at DESC, c.id DESC LIMIT $5`
 
 const sqlTargets = `
@@ -167,14 +169,16 @@ func CommandByClient(ctx context.Context, q Querier, account int64, client strin
 }
 
 // CommandsSent lists what the account sent and what was sent for the scope's
-// organisations, newest first, before the cursor.
-func CommandsSent(ctx context.Context, q Querier, account int64, scope []string, incident *uuid.UUID, at *time.Time, id *uuid.UUID, limit int) ([]Command, error) {
-	return collectCommands(ctx, q, sqlCommandsSent, account, Under(scope), at, id, incident, limit)
+// organisations, newest first, before the cursor; those alone that were late at
+// the instant late, if it is not nil.
+func CommandsSent(ctx context.Context, q Querier, account int64, scope []string, incident *uuid.UUID, at *time.Time, id *uuid.UUID, limit int, late *time.Time) ([]Command, error) {
+	return collectCommands(ctx, q, sqlCommandsSent, account, Under(scope), at, id, incident, limit, late)
 }
 
-// CommandsFor lists the commands for a worker or for one of the organisations, newest first.
-func CommandsFor(ctx context.Context, q Querier, worker int64, orgs []int64, at *time.Time, id *uuid.UUID, limit int) ([]Command, error) {
-	return collectCommands(ctx, q, sqlCommandsMine, worker, orgs, at, id, limit)
+// CommandsFor lists the commands for a worker or for one of the organisations, newest
+// first; those alone that they were late to acknowledge at the instant late, if it is not nil.
+func CommandsFor(ctx context.Context, q Querier, worker int64, orgs []int64, at *time.Time, id *uuid.UUID, limit int, late *time.Time) ([]Command, error) {
+	return collectCommands(ctx, q, sqlCommandsMine, worker, orgs, at, id, limit, late)
 }
 
 func collectCommands(ctx context.Context, q Querier, sql string, args ...any) ([]Command, error) {

@@ -308,6 +308,7 @@ type WhistleFilter struct {
 	From, To *time.Time
 	BeforeAt *time.Time
 	BeforeID *uuid.UUID
+	Late     *time.Time // a department had not responded or come in time at the instant
 	Limit    int
 }
 
@@ -317,17 +318,21 @@ WHERE` + whistleSeen + `
   AND ($6::bigint IS NULL OR o.path LIKE (SELECT path FROM org WHERE id = $6) || '%')
   AND ($7::bigint IS NULL OR EXISTS (SELECT FROM whistle_department d WHERE d.whistle_id = w.id AND d.org_id = $7))
   AND ($8::uuid IS NULL OR w.incident_id = $8) AND ($9::boolean IS NULL OR w.drill = $9)
-  AND ($10::timestamptz IS NULL OR w.raised_at >= $10) AND ($11::timestamptz IS NULL OR w.raised_at < $11)`
+  AND ($10::timestamptz IS NULL OR w.raised_at >= $10) AND ($11::timestamptz IS NULL OR w.raised_at < $11)
+  AND ($12::timestamptz IS NULL OR w.confirmed_at IS NOT NULL AND w.state NOT IN ('closed', 'refused') AND EXISTS (
+    SELECT FROM whistle_department d JOIN org p ON p.id = d.org_id
+    WHERE d.whistle_id = w.id AND (d.responded_at IS NULL AND w.respond_due <= $12 OR d.checked_in_at IS NULL AND w.arrive_due <= $12)
+      AND (o.path LIKE ANY ($1) OR w.raised_by = NULLIF($3::bigint, 0) OR p.path LIKE ANY ($2))))`
 
 const sqlListWhistles = whistleColumns + whistleWhere + `
-  AND ($12::timestamptz IS NULL OR (w.raised_at, w.id) < ($12, $13::uuid))
-ORDER BY w.raised_at DESC, w.id DESC LIMIT $14`
+  AND ($13::timestamptz IS NULL OR (w.raised_at, w.id) < ($13, $14::uuid))
+ORDER BY w.raised_at DESC, w.id DESC LIMIT $15`
 
 const sqlCountWhistles = `SELECT count(*) FROM whistle w JOIN org o ON o.id = w.org_id` + whistleWhere
 
 // ListWhistles returns a page of whistles, newest first, and how many there are in all.
 func ListWhistles(ctx context.Context, q Querier, f WhistleFilter) ([]incident.Whistle, int64, error) {
-	args := []any{Under(f.Whole), Under(f.Called), f.Account, f.State, f.Kind, f.Org, f.Dept, f.Incident, f.Drill, f.From, f.To}
+	args := []any{Under(f.Whole), Under(f.Called), f.Account, f.State, f.Kind, f.Org, f.Dept, f.Incident, f.Drill, f.From, f.To, f.Late}
 	list, err := collectWhistles(ctx, q, sqlListWhistles, append(args, f.BeforeAt, f.BeforeID, f.Limit)...)
 	if err != nil {
 		return nil, 0, err

@@ -70,6 +70,7 @@ func New(d Deps) (*Keeper, error) {
 		}, &river.PeriodicJobOpts{RunOnStart: true}))
 	}
 	periodic = append(periodic, watchJobs(workers, d)...)
+	periodic = append(periodic, lateJobs(workers, d)...)
 	periodic = append(periodic, trailJobs(workers, d)...)
 	periodic = append(periodic, patrolJobs(workers, d)...)
 	periodic = append(periodic, doubtJobs(workers, d)...)
