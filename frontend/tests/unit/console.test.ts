@@ -1,11 +1,43 @@
 import { passwordFault } from '@core/ui/password'
 import { describe, expect, it } from 'vitest'
 import { dayRange, dayStart } from '../../apps/console/days'
+import { foldedAtFirst, matching, sections } from '../../apps/console/menu'
+import { places } from '../../apps/console/places'
 import { purposeFault } from '../../apps/console/purpose'
 import { countTones, covered, flagWords, lengthOf, plausible, runs, tone, words } from '../../apps/console/track'
 
 const bit = (...names: (typeof flagWords)[number][]): number =>
   names.reduce((flags, name) => flags | (1 << flagWords.indexOf(name)), 0)
+
+describe('the menu', () => {
+  const all = sections(() => true)
+
+  it('has every page that is not reached from another, once', () => {
+    const names = all.flatMap(one => one.places.map(place => place.name))
+    expect(names.toSorted()).toEqual(
+      places
+        .filter(one => !one.under)
+        .map(one => one.name)
+        .toSorted(),
+    )
+  })
+
+  it('folds the seldom ones where they do not fit, and nothing where they do', () => {
+    expect(foldedAtFirst(all)).toEqual(['rules', 'system'])
+    expect(foldedAtFirst(sections(one => one.group === 'system' || one.group === 'rules'))).toEqual([])
+  })
+
+  it('shows no group without a page', () => {
+    expect(sections(one => one.name === 'orgs').map(one => one.group)).toEqual(['system'])
+  })
+
+  it('finds pages by their names, and all of a group by its name', () => {
+    const name = (one: unknown): string => (typeof one === 'string' ? one : (one as { name: string }).name)
+    expect(matching(all, ' LEDGER ', name).flatMap(one => one.places.map(place => place.name))).toEqual(['ledger'])
+    expect(matching(all, 'watch', name)[0]!.places.length).toBeGreaterThan(5)
+    expect(matching(all, 'nothing like it', name)).toEqual([])
+  })
+})
 
 describe('the purpose of a look', () => {
   it.each([
