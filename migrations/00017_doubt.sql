@@ -50,6 +50,7 @@ CREATE TABLE doubt_signal (
   points    smallint NOT NULL,
   text      text NOT NULL,
   mitigated text NOT NULL DEFAULT '',
+  why       text NOT NULL DEFAULT '',           -- the same as a word: companions, one_order …
   figures   jsonb NOT NULL DEFAULT '{}',
   evidence  jsonb NOT NULL,                     -- patrol.Evidence: times, and places until they are removed
   PRIMARY KEY (doubt_id, seq)

@@ -49,6 +49,7 @@ type doubtSignal struct {
 	Text      string             `json:"text"`
 	What      string             `json:"what" doc:"what is looked for, and what may explain it"`
 	Mitigated string             `json:"mitigated,omitempty"`
+	Why       string             `json:"why,omitempty" doc:"why it counts nothing, as a word of the program"`
 	Figures   map[string]float64 `json:"figures"`
 }
 
@@ -243,7 +244,7 @@ func (a *API) doubtDetail(ctx context.Context, who access.Session, d postgres.Do
 		what[k.Code] = k.What
 	}
 	for _, s := range signals {
-		out.Signals = append(out.Signals, doubtSignal{s.Code, s.Name, s.Points, s.Text, what[s.Code], s.Mitigated, s.Figures})
+		out.Signals = append(out.Signals, doubtSignal{s.Code, s.Name, s.Points, s.Text, what[s.Code], s.Mitigated, s.Why, s.Figures})
 	}
 	if out.Steps, err = postgres.DoubtSteps(ctx, a.DB.Pool, d.ID); err != nil {
 		return out, err

@@ -16,15 +16,6 @@ import (
 	"github.com/gridward/gridward/server/postgres"
 )
 
-// Why two people may rightly have been together.
-const (
-	asCompanions = "走访登记为结伴"
-	inOneVehicle = "同乘一辆车"
-)
-
-// companionMargin is how long before and after a visit paid together its people walk together.
-const companionMargin = 30 * time.Minute
-
 // CheckDoubts looks at a worker's day and raises, renews or withdraws the doubt
 // about it. It never touches one that somebody has decided: then it says that
 // the data have changed since. Doing it again changes nothing.
@@ -142,10 +133,11 @@ func (d *Desk) lookForDoubts(ctx context.Context, w postgres.WorkerDay, p patrol
 }
 
 // together finds what explains that two people were at one place: visits for
-// which they are declared companions, a vehicle that both were in.
-func (d *Desk) together(ctx context.Context, w postgres.WorkerDay, other int64, mine patrol.DoubtDay, peer patrol.Peer) (func(ms int64) string, error) {
+// which they are declared companions, a case both were sent to, a roster, a
+// vehicle that both were in.
+func (d *Desk) together(ctx context.Context, w postgres.WorkerDay, other int64, mine patrol.DoubtDay, peer patrol.Peer) (func(ms int64) patrol.Together, error) {
 	from, to := w.Day, w.Day.AddDate(0, 0, 1)
-	joint, err := postgres.Companions(ctx, d.db.Pool, w.Region, w.Worker, other, from, to)
+	joint, err := postgres.Joints(ctx, d.db.Pool, w.Region, w.Worker, other, from, to)
 	if err != nil {
 		return nil, err
 	}
@@ -162,16 +154,16 @@ func (d *Desk) together(ctx context.Context, w postgres.WorkerDay, other int64, 
 		me, he := patrol.Near(mine.Fixes, fixes, 30), patrol.Near(peer.Fixes, fixes, 30)
 		rides = append(rides, func(ms int64) bool { return me(ms) && he(ms) })
 	}
-	return func(ms int64) string {
+	return func(ms int64) patrol.Together {
 		at := time.UnixMilli(ms)
 		for _, j := range joint {
-			if !at.Before(j[0].Add(-companionMargin)) && !at.After(j[1].Add(companionMargin)) {
-				return asCompanions
+			if !at.Before(j.From) && !at.After(j.To) {
+				return j.Why
 			}
 		}
 		for _, ride := range rides {
 			if ride(ms) {
-				return inOneVehicle
+				return patrol.OneVehicle
 			}
 		}
 		return ""

@@ -13,7 +13,7 @@ import (
 
 // DoubtAlgorithm is the number of this package's way of looking for doubts. It
 // goes up when the same track and policy would give another answer.
-const DoubtAlgorithm = 1
+const DoubtAlgorithm = 2
 
 // DoubtCode names a signal that a track may be doubtful (存疑).
 type DoubtCode string
@@ -31,6 +31,7 @@ const (
 	DoubtTwin     DoubtCode = "same_as_other"       // two people's tracks within 5 m for half an hour
 	DoubtClock    DoubtCode = "clock_skew"          // the phone's clock is ten minutes off
 	DoubtStraight DoubtCode = "straight_constant"   // perfectly straight at perfectly constant speed
+	DoubtJitter   DoubtCode = "made_jitter"         // scatter without memory, as a program draws it and no receiver has it
 	DoubtPhoto    DoubtCode = "photo_far"           // a visit's photo was taken far from the visit
 	DoubtTampered DoubtCode = "tampered_client"     // the app says that it runs on a rooted or hooked phone
 )
@@ -56,12 +57,18 @@ type DoubtKind struct {
 	Params  []DoubtParam `json:"params"`
 }
 
+// A stretch can be chance; most of a day cannot: then the signal alone is worth a look.
+var (
+	mostShare  = DoubtParam{"most_share", "占全天定位点的比例达到", "share of the day's fixes from", "", 0.5, 0.1, 1}
+	mostPoints = DoubtParam{"most_points", "达到时计分", "counts then", "分", 60, 0, 100}
+)
+
 var doubtKinds = []DoubtKind{
 	{DoubtMock, "模拟定位", "Mock location", "设备标记定位由模拟位置功能给出。调试手机、部分投屏或测试软件也会打开这个功能。", 60, []DoubtParam{
 		{"min_fixes", "至少定位点数", "at least so many fixes", "个", 1, 1, 1000}}},
 	{DoubtReplay, "与往日轨迹重合", "Same as an earlier day", "与以前某一天的轨迹在相同的相对时刻处处重合。真实的行走不会两次都走在同一个米上。", 50, []DoubtParam{
 		{"within_m", "重合距离", "within", "米", 5, 1, 20}, {"min_s", "至少持续", "for at least", "秒", 1200, 300, 14400}, {"min_moved_m", "其间至少移动", "moving at least", "米", 500, 100, 5000},
-		{"share", "重合定位点比例", "share of fixes within", "", 0.98, 0.8, 1}, {"days", "回看天数", "days looked back", "天", 30, 1, 60}}},
+		{"share", "重合定位点比例", "share of fixes within", "", 0.98, 0.8, 1}, {"median_m", "距离中位数不超过", "median distance at most", "米", 1.8, 0.1, 10}, {"days", "回看天数", "days looked back", "天", 30, 1, 60}, mostShare, mostPoints}},
 	{DoubtTeleport, "瞬间移动", "Teleport", "10 秒内移动超过 1 公里，并停在新的地方。单个漂移点不算。", 40, []DoubtParam{
 		{"min_m", "距离超过", "farther than", "米", 1000, 200, 20000}, {"max_s", "时间少于", "in less than", "秒", 10, 1, 60}, {"settled", "两侧各有连续定位点", "fixes on either side", "个", 3, 1, 20}}},
 	{DoubtTwin, "与他人轨迹重合", "Same as another person", "与另一人的轨迹长时间处处重合。结伴走访、同车执行任务都会如此，有登记的不计分。", 40, []DoubtParam{
@@ -73,7 +80,9 @@ var doubtKinds = []DoubtKind{
 		{"min_s", "每人至少使用", "each for at least", "秒", 600, 0, 14400}}},
 	{DoubtStraight, "匀速直线", "Straight at constant speed", "一段轨迹笔直且速度不变。真实的行走做不到。", 20, []DoubtParam{
 		{"min_fixes", "连续定位点", "fixes in a row", "个", 20, 5, 500}, {"min_s", "至少持续", "for at least", "秒", 90, 10, 3600}, {"max_off_m", "偏离直线不超过", "off the line at most", "米", 0.5, 0.1, 5},
-		{"max_cv", "速度离散系数不超过", "variation of speed at most", "", 0.01, 0.001, 0.2}, {"max_ms", "速度不超过", "not faster than", "米/秒", 8, 1, 40}}},
+		{"max_cv", "速度离散系数不超过", "variation of speed at most", "", 0.01, 0.001, 0.2}, {"max_ms", "速度不超过", "not faster than", "米/秒", 8, 1, 40}, mostShare, mostPoints}},
+	{DoubtJitter, "抖动像程序生成", "Jitter of a program", "停留时相邻定位点的偏差毫无关联。真实的卫星定位误差是慢慢漂移的；个别手机芯片可能例外。", 20, []DoubtParam{
+		{"min_fixes", "连续定位点", "fixes in a row", "个", 120, 60, 1000}, {"within_m", "停留范围", "within", "米", 40, 10, 100}, {"max_r", "相邻偏差的相关系数不超过", "correlation of neighbours at most", "", 0.25, 0.05, 0.5}, mostShare, mostPoints}},
 	{DoubtPhoto, "照片位置不符", "Photo taken elsewhere", "走访照片的拍摄位置离走访地点超过 300 米。补传、转发的照片也会如此。", 20, []DoubtParam{
 		{"min_m", "距离超过", "farther than", "米", 300, 50, 5000}}},
 	{DoubtTampered, "客户端环境异常", "Rooted or hooked phone", "上报程序发现手机已被 root 或有注入框架。", 20, []DoubtParam{
@@ -159,6 +168,14 @@ func (r DoubtRule) of(key string) float64 {
 	return math.NaN()
 }
 
+// worth is what the signal counts when it covers so much of the day.
+func (r DoubtRule) worth(share float64) int {
+	if share >= r.of("most_share") {
+		return max(r.Points, int(r.of("most_points")))
+	}
+	return r.Points
+}
+
 func (r DoubtRule) ms(key string) int64 { return int64(r.of(key) * 1000) }
 
 // RuleVersion names the algorithm and the policy that a doubt came from.
@@ -227,6 +244,7 @@ type Signal struct {
 	Points    int                `json:"points" doc:"what it counts; 0 when it is explained"`
 	Text      string             `json:"text" doc:"what was seen, in a sentence with its figures"`
 	Mitigated string             `json:"mitigated,omitempty" doc:"why it counts nothing"`
+	Why       string             `json:"why,omitempty" doc:"the same as a word of the program: companions, one_order, one_team, one_vehicle, no_satellites"`
 	Figures   map[string]float64 `json:"figures,omitempty"`
 	Evidence  []Evidence         `json:"evidence"`
 }

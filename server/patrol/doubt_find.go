@@ -72,7 +72,7 @@ func FindDoubts(day DoubtDay, p DoubtPolicy) []Signal {
 		}
 		if s, ok := find(r); ok {
 			s.Code, s.Name = code, code.Name()
-			if s.Mitigated == "" {
+			if s.Mitigated == "" && s.Points == 0 {
 				s.Points = r.Points
 			}
 			out = append(out, s)
@@ -89,6 +89,7 @@ func FindDoubts(day DoubtDay, p DoubtPolicy) []Signal {
 	add(DoubtAccuracy, func(r DoubtRule) (Signal, bool) { return constantAccuracy(fixes, r) })
 	add(DoubtTeleport, func(r DoubtRule) (Signal, bool) { return teleported(fixes, r) })
 	add(DoubtStraight, func(r DoubtRule) (Signal, bool) { return straight(fixes, r) })
+	add(DoubtJitter, func(r DoubtRule) (Signal, bool) { return madeJitter(fixes, r) })
 	if day.OnFoot {
 		add(DoubtFast, func(r DoubtRule) (Signal, bool) { return tooFast(fixes, r) })
 	}
@@ -176,7 +177,10 @@ func micro(p orb.Point) [2]int64 {
 	return [2]int64{int64(math.Round(p[0] * 1e6)), int64(math.Round(p[1] * 1e6))}
 }
 
+// Positions from cells and wireless are the same again as long as the same
+// masts are heard: only what may come from satellites should jitter.
 func frozen(fixes []trail.Fix, r DoubtRule) (Signal, bool) {
+	fixes = slices.DeleteFunc(slices.Clone(fixes), func(f trail.Fix) bool { return f.Flags&uint32(fleet.Terrestrial) != 0 })
 	least, minMs := int(r.of("min_fixes")), r.ms("min_s")
 	var all []Evidence
 	most, n := 0, 0
@@ -252,6 +256,7 @@ func teleported(fixes []trail.Fix, r DoubtRule) (Signal, bool) {
 	s := Signal{Text: fmt.Sprintf("%d 次瞬间移动，最远一次 %.1f 公里，不到 %g 秒", len(all), farthest/1000, r.of("max_s")), Figures: map[string]float64{"times": float64(len(all)), "farthest_m": math.Round(farthest)}, Evidence: longest(all)}
 	if strays >= erratic*len(all) {
 		s.Mitigated = fmt.Sprintf("另有 %d 次跳出又跳回，像是手机收不到卫星信号", strays)
+		s.Why, s.Figures["strays"] = "no_satellites", float64(strays)
 	}
 	return s, true
 }
@@ -292,7 +297,7 @@ const quantum = 0.06
 func straight(fixes []trail.Fix, r DoubtRule) (Signal, bool) {
 	least, minMs, off, cv, maxV := int(r.of("min_fixes")), r.ms("min_s"), r.of("max_off_m"), r.of("max_cv"), r.of("max_ms")
 	var all []Evidence
-	metres := 0.0
+	metres, n := 0.0, 0
 	for i := 0; i+least <= len(fixes); {
 		end := i
 		if even(fixes[i:i+least], off, cv, maxV) {
@@ -307,7 +312,7 @@ func straight(fixes []trail.Fix, r DoubtRule) (Signal, bool) {
 			}
 		}
 		if end > i && fixes[end-1].Ms-fixes[i].Ms >= minMs {
-			all, metres = append(all, lies(fixes[i:end])), metres+trail.Metres(fixes[i].Point, fixes[end-1].Point)
+			all, metres, n = append(all, lies(fixes[i:end])), metres+trail.Metres(fixes[i].Point, fixes[end-1].Point), n+end-i
 			i = end - 1
 		} else {
 			i++
@@ -316,7 +321,92 @@ func straight(fixes []trail.Fix, r DoubtRule) (Signal, bool) {
 	if len(all) == 0 {
 		return Signal{}, false
 	}
-	return Signal{Text: fmt.Sprintf("%d 段轨迹笔直且匀速，共 %.0f 米", len(all), metres), Figures: map[string]float64{"runs": float64(len(all)), "metres": math.Round(metres)}, Evidence: longest(all)}, true
+	share := float64(n) / float64(len(fixes))
+	return Signal{Points: r.worth(share), Text: fmt.Sprintf("%d 段轨迹笔直且匀速，共 %.0f 米，占全天定位点的 %.0f%%", len(all), metres, 100*share), Figures: map[string]float64{"runs": float64(len(all)), "metres": math.Round(metres), "percent": math.Round(100 * share)}, Evidence: longest(all)}, true
+}
+
+// denseMs is how close in time fixes lie whose errors a receiver cannot have forgotten.
+const denseMs = 15_000
+
+// madeJitter finds places where somebody stands and the fixes scatter without
+// memory. A receiver's error wanders: each is near the one before. A program
+// that hides a standing phone throws dice for each fix. Positions from cells and
+// wireless do scatter so, and are left out, as are those that say they are vague.
+func madeJitter(fixes []trail.Fix, r DoubtRule) (Signal, bool) {
+	sharp := func(f *trail.Fix) bool {
+		return f.Flags&uint32(fleet.Terrestrial) == 0 && (f.Accuracy != f.Accuracy || f.Accuracy <= 15)
+	}
+	least := int(r.of("min_fixes"))
+	var all []Evidence
+	n, begun := 0, -1
+	for i := 0; i < len(fixes); {
+		j := i
+		for j < len(fixes) && j-i < least && sharp(&fixes[j]) && (j == i || fixes[j].Ms-fixes[j-1].Ms <= denseMs) {
+			j++
+		}
+		white := j-i == least && forgetful(fixes[i:j], r.of("within_m"), r.of("max_r"))
+		if white && begun < 0 {
+			begun = i
+		}
+		if !white && begun >= 0 {
+			all, n, begun = append(all, lies(fixes[begun:i])), n+i-begun, -1
+		}
+		switch {
+		case white:
+			i = j
+		case j-i == least:
+			i += least / 4 // the next place to stand may begin within
+		default:
+			i = max(j, i+1)
+		}
+	}
+	if begun >= 0 {
+		end := begun + (len(fixes)-begun)/least*least
+		all, n = append(all, lies(fixes[begun:end])), n+end-begun
+	}
+	if len(all) == 0 {
+		return Signal{}, false
+	}
+	share := float64(n) / float64(len(fixes))
+	return Signal{Points: r.worth(share), Text: fmt.Sprintf("%d 处停留的定位点抖动互不相关，共 %d 个，占全天定位点的 %.0f%%", len(all), n, 100*share), Figures: map[string]float64{"runs": float64(len(all)), "fixes": float64(n), "percent": math.Round(100 * share)}, Evidence: longest(all)}, true
+}
+
+// forgetful reports whether fixes around one place tell nothing of each other:
+// on both axes what one is off says nothing about the next.
+func forgetful(fixes []trail.Fix, within, maxR float64) bool {
+	pl := planeAt(fixes[0].Point)
+	var mean [2]float64
+	at := make([][2]float64, len(fixes))
+	for i := range fixes {
+		at[i] = pl.of(fixes[i].Point)
+		mean[0], mean[1] = mean[0]+at[i][0]/float64(len(at)), mean[1]+at[i][1]/float64(len(at))
+	}
+	var own, next [2]float64
+	same := 0
+	for i := range at {
+		if i > 0 && at[i] == at[i-1] {
+			same++
+		}
+		if math.Hypot(at[i][0]-mean[0], at[i][1]-mean[1]) > within {
+			return false
+		}
+		for k := range own {
+			d := at[i][k] - mean[k]
+			own[k] += d * d
+			if i > 0 {
+				next[k] += d * (at[i-1][k] - mean[k])
+			}
+		}
+	}
+	if 4*same > len(at) { // a phone that pins itself and wakes now and then
+		return false
+	}
+	for k := range own {
+		if math.Sqrt(own[k]/float64(len(at))) < 0.3 || math.Abs(next[k]) > maxR*own[k] { // three steps of a millionth of a degree: below it rounding alone scatters
+			return false
+		}
+	}
+	return true
 }
 
 // even reports whether fixes lie on the line from first to last at one speed.

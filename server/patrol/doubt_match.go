@@ -229,6 +229,7 @@ type Match struct {
 	LagMs     int64 // the first track's time minus the other's
 	MovedM    float64
 	Fixes     int
+	Whole     int     // fixes within the distance at this lag all day, silences or not
 	Share     float64 // of the fixes within the distance
 	MedianM   float64
 	a, b      []trail.Fix
@@ -257,7 +258,7 @@ func matchFixes(a, b []trail.Fix, lag int64, r DoubtRule, exact bool) (Match, bo
 	}
 	// the stretch with the best sum: a fix within the distance counts one, one outside what the share forgives
 	penalty := share / (1 - min(share, 0.999))
-	best, sum, from := 0.0, 0.0, 0
+	best, sum, from, whole := 0.0, 0.0, 0, 0
 	var lo, hi int
 	for n, s := range seen {
 		if n > 0 && a[s.i].Ms-a[seen[n-1].i].Ms > 10*60_000 { // a long silence ends a stretch
@@ -265,6 +266,7 @@ func matchFixes(a, b []trail.Fix, lag int64, r DoubtRule, exact bool) (Match, bo
 		}
 		if s.m <= within {
 			sum++
+			whole++
 		} else if sum -= penalty; sum < 0 {
 			sum, from = 0, n+1
 		}
@@ -275,7 +277,7 @@ func matchFixes(a, b []trail.Fix, lag int64, r DoubtRule, exact bool) (Match, bo
 	if hi-lo < 10 {
 		return Match{}, false
 	}
-	m := Match{From: a[seen[lo].i].Ms, To: a[seen[hi-1].i].Ms, LagMs: lag, Fixes: hi - lo}
+	m := Match{From: a[seen[lo].i].Ms, To: a[seen[hi-1].i].Ms, LagMs: lag, Fixes: hi - lo, Whole: whole}
 	all, in := make([]float64, 0, hi-lo), 0
 	corner := a[seen[lo].i].Point
 	for n := lo; n < hi; n++ {
@@ -374,7 +376,7 @@ func FindReplay(fixes []trail.Fix, start int64, earlier []Earlier, p DoubtPolicy
 		then := placed(e.Fixes)
 		for _, lag := range e.Lags {
 			m, ok := matchFixes(fixes, then, start-e.Start+int64(lag)*signatureMs, r, false)
-			if !ok {
+			if !ok || m.MedianM > r.of("median_m") {
 				continue
 			}
 			all = append(all, m.evidence(EvidenceBeside{Day: e.Day}))
@@ -387,10 +389,11 @@ func FindReplay(fixes []trail.Fix, start int64, earlier []Earlier, p DoubtPolicy
 	if len(all) == 0 {
 		return Signal{}, false
 	}
+	share := float64(best.Whole) / float64(len(fixes))
 	return Signal{
-		Code: DoubtReplay, Name: DoubtReplay.Name(), Points: r.Points,
-		Text:     fmt.Sprintf("与 %s 的轨迹重合 %d 分钟、%.1f 公里，相同相对时刻的距离中位数 %.1f 米", bestDay, (best.To-best.From)/60_000, best.MovedM/1000, best.MedianM),
-		Figures:  map[string]float64{"days": float64(len(all)), "seconds": float64((best.To - best.From) / 1000), "metres": math.Round(best.MovedM), "median_m": math.Round(best.MedianM*10) / 10},
+		Code: DoubtReplay, Name: DoubtReplay.Name(), Points: r.worth(share),
+		Text:     fmt.Sprintf("与 %s 的轨迹重合 %d 分钟、%.1f 公里，相同相对时刻的距离中位数 %.1f 米，占全天定位点的 %.0f%%", bestDay, (best.To-best.From)/60_000, best.MovedM/1000, best.MedianM, 100*share),
+		Figures:  map[string]float64{"days": float64(len(all)), "percent": math.Round(100 * share), "seconds": float64((best.To - best.From) / 1000), "metres": math.Round(best.MovedM), "median_m": math.Round(best.MedianM*10) / 10},
 		Evidence: longest(all),
 	}, true
 }
@@ -401,10 +404,22 @@ type Peer struct {
 	Name   string
 	Day    string
 	Fixes  []trail.Fix
-	// Together says why the two were rightly together at the instant: declared
-	// companions of a visit, or in one vehicle; "" when nothing says so.
-	Together func(ms int64) string
+	// Together says why the two were rightly together at the instant, or "" when nothing says so.
+	Together func(ms int64) Together
 }
+
+// Together is why two people were rightly at one place.
+type Together string
+
+// What explains it.
+const (
+	Companions Together = "companions"  // declared in a visit
+	OneOrder   Together = "one_order"   // both were sent to one case
+	OneTeam    Together = "one_team"    // rostered as a patrol team
+	OneVehicle Together = "one_vehicle" // both near a vehicle that reports
+)
+
+var togetherWords = map[Together]string{Companions: "走访登记为结伴", OneOrder: "同办一件事件", OneTeam: "排班为同一巡查组", OneVehicle: "同乘一辆车"}
 
 // Beside reports whether the two may have been together for long: then their fixes are compared.
 func (s Signature) Beside(o Signature, r DoubtRule) bool { return s.coarse(o, 0, r) }
@@ -420,7 +435,7 @@ func FindTwin(fixes []trail.Fix, peers []Peer, p DoubtPolicy) (Signal, bool) {
 	var all []Evidence
 	var best Match
 	var names []string
-	why, counts := "", false
+	why, counts := Together(""), false
 	for i := range peers {
 		q := &peers[i]
 		m, ok := matchFixes(fixes, placed(q.Fixes), 0, r, true)
@@ -448,17 +463,17 @@ func FindTwin(fixes []trail.Fix, peers []Peer, p DoubtPolicy) (Signal, bool) {
 		Evidence: longest(all),
 	}
 	if !counts {
-		s.Points, s.Mitigated = 0, why
+		s.Points, s.Mitigated, s.Why = 0, togetherWords[why], string(why)
 	}
 	return s, true
 }
 
 // rightly says why the two were together: when it explains at least half of the stretch.
-func rightly(q *Peer, m Match) string {
+func rightly(q *Peer, m Match) Together {
 	if q.Together == nil {
 		return ""
 	}
-	votes := map[string]int{}
+	votes := map[Together]int{}
 	n := 0
 	for ms := m.From; ms <= m.To; ms += 60_000 {
 		n++
@@ -466,7 +481,7 @@ func rightly(q *Peer, m Match) string {
 			votes[why]++
 		}
 	}
-	best, most := "", 0
+	best, most := Together(""), 0
 	for why, v := range votes {
 		if v > most || v == most && why < best {
 			best, most = why, v

@@ -253,7 +253,7 @@ func TestDoubtReplay(t *testing.T) {
 		"an hour later in the day":                     {shifted(then, 7*day+3_611_000, 0), true},
 		"with a metre of jitter":                       {shifted(then, 7*day, 1), true},
 		"played by an app at other instants":           {shifted(sampled, 7*day+77_000, 0), true},
-		"a third of it, after another morning":         {append(stroll(rand.New(rand.NewPCG(9, 9)), dayStart+7*day+6*3600_000, 60, square), shifted(half, 7*day+4*3600_000, 0)...), true},
+		"a third of it, after another morning":         {append(stroll(rand.New(rand.NewPCG(9, 9)), dayStart+7*day+6*3600_000, 120, square), shifted(half, 7*day+4*3600_000, 0)...), true},
 		"fifteen minutes of it are not twenty":         {shifted(then[600:780], 7*day, 0), false},
 		"another honest day on the same streets":       {shifted(honest(2), 7*day, 0), false},
 		"the same way, walked again by the same clock": {rewalked(7 * day), false},
@@ -269,7 +269,7 @@ func TestDoubtReplay(t *testing.T) {
 			if got != c.want {
 				t.Fatalf("%v, want %v: %s", got, c.want, s.Text)
 			}
-			if got && (s.Points != 50 || s.Evidence[0].Other == nil || len(s.Evidence[0].Other.Path) < 2 || len(s.Evidence[0].Path) < 2) {
+			if want := map[bool]int{true: 50, false: 60}[strings.Contains(name, "third")]; got && (s.Points != want || s.Evidence[0].Other == nil || len(s.Evidence[0].Other.Path) < 2 || len(s.Evidence[0].Path) < 2) {
 				t.Errorf("%+v", s)
 			}
 		})
@@ -291,16 +291,18 @@ func rewalked(ms int64) []trail.Fix {
 func TestDoubtTwin(t *testing.T) {
 	t.Parallel()
 	mine := honest(1)
-	visit := func(why string) func(int64) string { return func(int64) string { return why } }
+	visit := func(why patrol.Together) func(int64) patrol.Together {
+		return func(int64) patrol.Together { return why }
+	}
 	for name, c := range map[string]struct {
 		other    []trail.Fix
-		together func(int64) string
+		together func(int64) patrol.Together
 		points   int // -1 = no signal
 	}{
 		"two phones in one pocket":          {shifted(mine, 1700, 1), nil, 40},
-		"declared companions count nothing": {shifted(mine, 1700, 1), visit("走访登记为结伴"), 0},
-		"companions for a quarter of the time": {shifted(mine, 1700, 1), func(ms int64) string {
-			return map[bool]string{true: "走访登记为结伴"}[ms < mine[len(mine)/5].Ms]
+		"declared companions count nothing": {shifted(mine, 1700, 1), visit(patrol.Companions), 0},
+		"companions for a quarter of the time": {shifted(mine, 1700, 1), func(ms int64) patrol.Together {
+			return map[bool]patrol.Together{true: patrol.Companions}[ms < mine[len(mine)/5].Ms]
 		}, 40},
 		"together for twenty minutes":                {shifted(mine[:240], 1700, 1), nil, -1},
 		"colleagues who walk side by side":           {rewalked(0), nil, -1},

@@ -167,7 +167,7 @@ func ListDoubts(ctx context.Context, q Querier, f DoubtFilter) ([]Doubt, int, er
 	return list, total, nil
 }
 
-const sqlDoubtSignals = `SELECT code, points, text, mitigated, figures, evidence FROM doubt_signal WHERE doubt_id = $1 ORDER BY seq`
+const sqlDoubtSignals = `SELECT code, points, text, mitigated, why, figures, evidence FROM doubt_signal WHERE doubt_id = $1 ORDER BY seq`
 
 // DoubtSignals returns a doubt's signals with their evidence.
 func DoubtSignals(ctx context.Context, q Querier, id uuid.UUID) ([]patrol.Signal, error) {
@@ -176,7 +176,7 @@ func DoubtSignals(ctx context.Context, q Querier, id uuid.UUID) ([]patrol.Signal
 		return nil, fmt.Errorf("read the signals: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (s patrol.Signal, err error) {
-		err = row.Scan(&s.Code, &s.Points, &s.Text, &s.Mitigated, &s.Figures, &s.Evidence)
+		err = row.Scan(&s.Code, &s.Points, &s.Text, &s.Mitigated, &s.Why, &s.Figures, &s.Evidence)
 		s.Name = s.Code.Name()
 		return s, err
 	})
@@ -246,7 +246,7 @@ func InsertDoubtStep(ctx context.Context, q Querier, id uuid.UUID, s DoubtStep) 
 const sqlDropDoubtSignals = `DELETE FROM doubt_signal WHERE doubt_id = $1`
 
 const sqlInsertDoubtSignal = `
-INSERT INTO doubt_signal (doubt_id, seq, code, points, text, mitigated, figures, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+INSERT INTO doubt_signal (doubt_id, seq, code, points, text, mitigated, why, figures, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`
 
 // PutDoubtSignals replaces a doubt's signals.
 func PutDoubtSignals(ctx context.Context, q Querier, id uuid.UUID, signals []patrol.Signal) error {
@@ -258,7 +258,7 @@ func PutDoubtSignals(ctx context.Context, q Querier, id uuid.UUID, signals []pat
 		if figures == nil {
 			figures = map[string]float64{}
 		}
-		if _, err := q.Exec(ctx, sqlInsertDoubtSignal, id, i, s.Code, s.Points, s.Text, s.Mitigated, figures, s.Evidence); err != nil {
+		if _, err := q.Exec(ctx, sqlInsertDoubtSignal, id, i, s.Code, s.Points, s.Text, s.Mitigated, s.Why, figures, s.Evidence); err != nil {
 			return fmt.Errorf("write a signal: %w", err)
 		}
 	}

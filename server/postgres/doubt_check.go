@@ -213,22 +213,33 @@ func signatures(ctx context.Context, q Querier, sql string, args ...any) ([]Sign
 	return list, nil
 }
 
-const sqlCompanions = `
-SELECT v.arrived_at, v.left_at FROM visit v WHERE v.region_id = $1 AND v.arrived_at < $5 AND v.left_at >= $4
-  AND (v.worker_id = $2 AND $3 = ANY (v.companions) OR v.worker_id = $3 AND $2 = ANY (v.companions)) ORDER BY v.arrived_at`
+// Whoever pays a visit together walks there and back together: half an hour around it.
+const sqlJoints = `
+SELECT 'companions', v.arrived_at - interval '30 minutes', v.left_at + interval '30 minutes' FROM visit v WHERE v.region_id = $1 AND v.arrived_at < $5 AND v.left_at >= $4
+  AND (v.worker_id = $2 AND $3 = ANY (v.companions) OR v.worker_id = $3 AND $2 = ANY (v.companions))
+UNION ALL SELECT 'one_order', GREATEST(a.issued_at, b.issued_at), LEAST(COALESCE(a.fed_back_at, a.ended_at, $5), COALESCE(b.fed_back_at, b.ended_at, $5))
+  FROM dispatch_order a JOIN dispatch_order b ON b.incident_id = a.incident_id WHERE a.worker_id = $2 AND b.worker_id = $3 AND a.issued_at < $5 AND b.issued_at < $5
+  AND COALESCE(a.fed_back_at, a.ended_at, $5) >= $4 AND COALESCE(b.fed_back_at, b.ended_at, $5) >= $4
+UNION ALL SELECT 'one_team', GREATEST(a.starts_at, b.starts_at), LEAST(a.ends_at, b.ends_at)
+  FROM shift a JOIN shift b ON b.org_id = a.org_id AND b.starts_at < a.ends_at AND b.ends_at > a.starts_at
+  WHERE a.worker_id = $2 AND b.worker_id = $3 AND a.post = 'patrol_team' AND b.post = 'patrol_team' AND a.starts_at < $5 AND a.ends_at >= $4
+ORDER BY 2, 1`
 
-// Companions returns when two people declared in a visit that they were out together.
-func Companions(ctx context.Context, q Querier, region, a, b int64, from, to time.Time) ([][2]time.Time, error) {
-	rows, err := q.Query(ctx, sqlCompanions, region, a, b, from, to)
+// Joint is a stretch for which something says that two people were together.
+type Joint struct {
+	Why      patrol.Together
+	From, To time.Time
+}
+
+// Joints returns when two people were out together by what is on record.
+func Joints(ctx context.Context, q Querier, region, a, b int64, from, to time.Time) ([]Joint, error) {
+	rows, err := q.Query(ctx, sqlJoints, region, a, b, from, to)
 	if err != nil {
-		return nil, fmt.Errorf("read the companions: %w", err)
+		return nil, fmt.Errorf("read who was out together: %w", err)
 	}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t [2]time.Time, err error) {
-		err = row.Scan(&t[0], &t[1])
-		return t, err
-	})
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Joint])
 	if err != nil {
-		return nil, fmt.Errorf("read the companions: %w", err)
+		return nil, fmt.Errorf("read who was out together: %w", err)
 	}
 	return list, nil
 }
