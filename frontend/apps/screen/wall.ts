@@ -11,7 +11,8 @@ import { Store } from '@core/live/store'
 import type { Measure } from '@core/map/styles/territory'
 import { Speaker } from '@core/ui/audio'
 import { rank } from '@core/ui/severity'
-import { alarming, Desk } from './desk/desk'
+import { alarming } from './desk/alarms'
+import { Desk } from './desk/desk'
 import { type Camera, type LayerName, layerNames, type Scene, type Target } from './scene'
 import { readUrl, type UrlState, writeUrl } from './url-state'
 
@@ -89,7 +90,7 @@ export class Wall {
         cells: cells => this.scene.get()?.fleet.cells(cells),
         mode: mode => this.scene.get()?.fleet.changeMode(mode),
         event: event => this.#heard(event),
-        control: message => this.desk.control(message as unknown as ScreenControl),
+        control: message => this.desk.driver.obey(message as unknown as ScreenControl),
         reset: () => void this.#reload(),
         signedOut: () => this.#left(),
         outdated: () => {
@@ -371,15 +372,15 @@ export class Wall {
       if (first?.point && !scene.held.get()) scene.glance(first.point)
     }
     const call = this.sos.get()[0]
-    if (!call) this.desk.sos.set(null)
-    else if (this.desk.sos.get()?.id !== call.id) void this.desk.openSos(call.id)
+    if (!call) this.desk.alarms.sos.set(null)
+    else if (this.desk.alarms.sos.get()?.id !== call.id) void this.desk.alarms.openSos(call.id)
     this.alarmed()
   }
 
   /** Rings while a call for help or an alarm waits for somebody, and not a moment longer. */
   alarmed(): void {
     const help = this.sos.get().some(s => s.state === 'open')
-    const alarm = this.desk.alarms.list.get().some(a => a.state === 'new' && alarming(a))
+    const alarm = this.desk.alarms.roll.list.get().some(a => a.state === 'new' && alarming(a))
     if ((help || alarm) && !this.#alarm) {
       const ring = (): void => this.speaker.play(this.sos.get().some(s => s.state === 'open') ? 'sos' : 'critical')
       ring()

@@ -1,7 +1,10 @@
 import type { LoopIncident, QueueCode } from '@core/api/loop'
 import type { Incident } from '@core/api/types'
 import { describe, expect, it } from 'vitest'
-import { alarming, focusOf, inQueue, outline, rowOf, same } from '../../apps/screen/desk/desk'
+import { alarming } from '../../apps/screen/desk/alarms'
+import { outline } from '../../apps/screen/desk/area'
+import { focusOf, inQueue, rowOf } from '../../apps/screen/desk/cases'
+import { same } from '../../apps/screen/desk/dispatch'
 import { linesOf } from '../../apps/screen/desk/flow'
 import { sliceOf } from '../../apps/screen/desk/rows'
 
