@@ -1,11 +1,10 @@
-// Typed texts without a library. Chinese is the source of the keys; every other
-// language is checked against it by the compiler. An app adds its own
-// dictionary with `texts(zh, en)` and gets a `t` that knows both its keys and
-// the shared ones.
-import { en as sharedEn } from './en'
-import { type SharedKey, zh as sharedZh } from './zh-CN'
+// Typed texts without a library. A book holds both languages side by side: what
+// stands together is changed together. An app makes `t` of its own book with
+// `texts(book)`; it knows the shared keys as well.
+import { shared } from './shared'
 
 export type Locale = 'zh-CN' | 'en'
+export type Book = Record<string, readonly [zh: string, en: string]>
 export type Params = Record<string, string | number>
 
 const storageKey = 'gridward.locale'
@@ -46,10 +45,11 @@ export function fill(text: string, params?: Params): string {
 }
 
 /** A `t` over the shared texts and an app's own. */
-export function texts<Z extends Record<string, string>>(zh: Z, en: Record<keyof Z, string>) {
-  const books: Record<Locale, Record<string, string>> = { 'zh-CN': { ...sharedZh, ...zh }, en: { ...sharedEn, ...en } }
-  return (key: SharedKey | (keyof Z & string), params?: Params): string => fill(books[current][key] ?? key, params)
+export function texts<B extends Book>(own: B) {
+  const book: Book = { ...shared, ...own }
+  return (key: (keyof typeof shared | keyof B) & string, params?: Params): string =>
+    fill(book[key]?.[current === 'en' ? 1 : 0] ?? key, params)
 }
 
 /** The shared texts alone: what core itself says. */
-export const t = texts({}, {})
+export const t = texts({})

@@ -1,8 +1,6 @@
 // The words of patrols, for the console and the worker's page: side by side, so
 // that both say the same of the same.
-import { locale } from '../i18n/t'
-
-type Pair = readonly [zh: string, en: string]
+import { type Book, locale } from '../i18n/t'
 
 export const words = {
   'state.met': ['达标', 'Met'],
@@ -52,18 +50,18 @@ export const words = {
   'cover.household': ['住户', 'Households'],
   'cover.object': ['到期对象', 'Due objects'],
   'cover.checkpoint': ['必巡点', 'Checkpoints'],
-} satisfies Record<string, Pair>
+} satisfies Book
 
 export type PatrolKey = keyof typeof words
 
 /** In the page's language; a code from a newer server is shown as it is. */
 export function say(prefix: string, code: string): string {
-  const pair = (words as Record<string, Pair>)[`${prefix}.${code}`]
+  const pair = (words as Book)[`${prefix}.${code}`]
   return pair ? pair[locale() === 'en' ? 1 : 0] : code
 }
 
 /** What to do about time that did not count, to the person who walked. */
-const advice: Record<string, Pair> = {
+const advice: Book = {
   gap: [
     '这段时间没有定位。请保持本页打开、屏幕常亮；入户走访请登记走访记录，屋内时间就能计入。',
     'No position was heard. Keep the page open; indoors, record the visit and the time counts.',

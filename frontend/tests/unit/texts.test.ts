@@ -1,24 +1,34 @@
-import { en } from '@core/i18n/en'
 import { ago, clock, day, percent } from '@core/i18n/format'
-import { fill, setLocale, texts } from '@core/i18n/t'
-import { zh } from '@core/i18n/zh-CN'
+import { type Book, fill, setLocale, texts } from '@core/i18n/t'
 import { afterEach, describe, expect, it } from 'vitest'
 
 afterEach(() => setLocale('zh-CN'))
 
+const files = import.meta.glob<Record<string, unknown>>(
+  ['../../core/**/{shared,book,words}.ts', '../../apps/**/*texts.ts', '../../apps/console/texts/*.ts'],
+  { eager: true },
+)
+const isBook = (value: unknown): value is Book =>
+  typeof value === 'object' && value !== null && Object.values(value).every(Array.isArray)
+const books = Object.entries(files).flatMap(([path, exported]) =>
+  Object.entries(exported).flatMap(([name, value]) => (isBook(value) ? [[`${path} ${name}`, value] as const] : [])),
+)
 const holes = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map(m => m[1]!).sort()
 
-describe('the shared texts', () => {
-  it('have the same keys in both languages', () => {
-    expect(Object.keys(en).sort()).toEqual(Object.keys(zh).sort())
+describe('the books', () => {
+  it('are all looked at', () => {
+    expect(books.length).toBeGreaterThan(20)
   })
-  it.each(Object.keys(zh) as (keyof typeof zh)[])('%s has the same holes', key => {
-    expect(holes(en[key])).toEqual(holes(zh[key]))
+  it.each(books)('%s says both languages, with the same holes', (_, book) => {
+    for (const [key, [zh, en]] of Object.entries(book)) {
+      expect(Boolean(en), key).toBe(Boolean(zh))
+      expect(holes(en), key).toEqual(holes(zh))
+    }
   })
 })
 
 describe('t', () => {
-  const t = texts({ hello: '你好，{name}' }, { hello: 'Hello, {name}' })
+  const t = texts({ hello: ['你好，{name}', 'Hello, {name}'] })
   it('speaks the chosen language and falls to the shared book', () => {
     expect(t('hello', { name: '张' })).toBe('你好，张')
     expect(t('urgency.critical')).toBe('特急')

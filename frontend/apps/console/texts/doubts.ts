@@ -1,4 +1,4 @@
-import type { Book } from './book'
+import type { Book } from '@core/i18n/t'
 
 // Doubtful tracks (存疑) and data protection. 存疑 is a question, never a verdict.
 export const doubts = {

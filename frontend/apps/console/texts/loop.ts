@@ -1,4 +1,4 @@
-import type { Book } from './book'
+import type { Book } from '@core/i18n/t'
 
 // A case and its orders. The words are exact: 核实 before filing, 核查 after
 // handling; 受理 a case, 签收 an order; 退回 an order, 返工 the work; 催办 a

@@ -1,4 +1,4 @@
-import type { Book } from './book'
+import type { Book } from '@core/i18n/t'
 
 // Patrols: was it real, was it enough, and how does anybody know. Verdicts and
 // reasons are in core/patrol/words, shared with the worker's page.

@@ -1,4 +1,4 @@
-import type { Book } from './book'
+import type { Book } from '@core/i18n/t'
 
 // A day played again, and tracks that leave the house.
 export const playback = {

@@ -1,4 +1,4 @@
-import type { Book } from './book'
+import type { Book } from '@core/i18n/t'
 
 // Calendars, limits, catalogue, departments, channels.
 export const rules = {

@@ -1,4 +1,4 @@
-import type { Book } from './book'
+import type { Book } from '@core/i18n/t'
 
 // The measures, in the words of the dictionary of metrics.
 export const statistics = {

@@ -1,4 +1,4 @@
-import type { Book } from './book'
+import type { Book } from '@core/i18n/t'
 
 // Visits, whom they are paid to, and the ledger.
 export const visits = {

@@ -1,4 +1,4 @@
-import type { Book } from './book'
+import type { Book } from '@core/i18n/t'
 
 // The room at work: calls, the log, whistles, alarms, cameras, messages.
 export const watch = {
