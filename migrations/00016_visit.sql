@@ -60,6 +60,7 @@ CREATE TABLE visit_object (
   sensitive   boolean NOT NULL DEFAULT false,       -- 管控对象 and whoever is marked so: masked, on no wall, in no export
   active_from date NOT NULL DEFAULT (now() AT TIME ZONE 'Asia/Shanghai')::date,
   active_to   date,
+  first_due   date,                                 -- when it is due for the first time; NULL: one cycle after it was entered
   note        text NOT NULL DEFAULT '',
   version     integer NOT NULL DEFAULT 1,
   created_at  timestamptz NOT NULL DEFAULT now(),

@@ -14,12 +14,15 @@ import (
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/patrol"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/workday"
 )
 
 type doubtList struct {
 	Doubts []postgres.Doubt `json:"doubts"`
 	Next   string           `json:"next,omitempty"`
 	Total  int              `json:"total"`
+	// Progress is of the days asked for, whatever else narrows the list.
+	Progress *postgres.Computing `json:"progress,omitempty" doc:"how many of the days were looked at, and how many wait for it; with the first page"`
 }
 
 var (
@@ -124,6 +127,11 @@ func (a *API) doubtRoutes() {
 			}
 		}
 		list, err := a.doubts(ctx, who, in.Paging, f)
+		if err == nil && in.Cursor == "" {
+			var p postgres.Computing
+			p, err = postgres.DoubtProgress(ctx, a.DB.Pool, f, workday.DayOf(a.Clock()))
+			list.Progress = &p
+		}
 		if err == nil && in.export() {
 			err = a.audit(ctx, a.DB.Pool, who, "doubts.exported", "", map[string]any{"rows": len(list.Doubts)})
 		}
@@ -219,7 +227,7 @@ func (a *API) doubts(ctx context.Context, who access.Session, p Paging, f postgr
 			list[i].WorkerName = personName(who, list[i].WorkerName, list[i].OrgPath)
 		}
 	}
-	return doubtList{list, next, total}, nil
+	return doubtList{Doubts: list, Next: next, Total: total}, nil
 }
 
 func (a *API) doubtInScope(ctx context.Context, who access.Session, id uuid.UUID) (postgres.Doubt, error) {

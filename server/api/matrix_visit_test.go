@@ -27,7 +27,7 @@ func (w *world) visits(place string) called {
 	add := func(kind, name string, sensitive bool) int64 {
 		w.t.Helper()
 		id, err := postgres.InsertVisitObject(ctx, w.db.Pool, postgres.VisitObject{Region: w.street, Org: w.org[place], Grid: &grid, Kind: kind, Name: name, Address: place + "路3号", Phone: "13900139000", Point: c,
-			Sensitive: sensitive, ActiveFrom: "2026-01-01"}, now)
+			Sensitive: sensitive, ActiveFrom: "2026-01-01"}, now.AddDate(0, -3, 0))
 		if err != nil {
 			w.t.Fatal(err)
 		}

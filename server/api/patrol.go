@@ -51,8 +51,9 @@ type boardRow struct {
 	Trend        []postgres.TrendWeek `json:"trend" doc:"up to six weeks that end with this one"`
 	Rules        []patrol.RuleResult  `json:"rules,omitempty" doc:"what the week came to under other policies"`
 	RecomputedAt *time.Time           `json:"recomputed_at" doc:"null: not computed yet"`
-	Why          []string             `json:"why" doc:"why it was computed last: see words"`
-	RuleVersion  string               `json:"rule_version"`
+	postgres.Computing
+	Why         []string `json:"why" doc:"why it was computed last: see words"`
+	RuleVersion string   `json:"rule_version"`
 }
 
 type calendarDay struct {
@@ -63,6 +64,7 @@ type calendarDay struct {
 
 type boardTotals struct {
 	Grids     int `json:"grids"`
+	Settled   int `json:"settled" doc:"grids whose week was computed; of the others no state is counted"`
 	Met       int `json:"met"`
 	Unmet     int `json:"unmet"`
 	Exempt    int `json:"exempt"`
@@ -82,6 +84,7 @@ type boardBody struct {
 	Total       int               `json:"total"`
 	Next        string            `json:"next,omitempty"`
 	Words       map[string]string `json:"words" doc:"why, in Chinese"`
+	postgres.Computing
 }
 
 func (b boardBody) table() ([]string, [][]string) {
@@ -110,12 +113,19 @@ func (b boardBody) table() ([]string, [][]string) {
 		if r.RecomputedAt != nil {
 			at = localTime(*r.RecomputedAt)
 		}
-		rows[i] = append(row, strconv.Itoa(r.Qualified), strconv.Itoa(r.Required), r.State.Name(), frac(r.Coverage.Area), frac(r.Coverage.Household), frac(r.Coverage.Object), frac(r.Coverage.Checkpoint),
+		state := r.State.Name()
+		if !r.Settled {
+			state = notComputed
+		}
+		rows[i] = append(row, strconv.Itoa(r.Qualified), strconv.Itoa(r.Required), state, frac(r.Coverage.Area), frac(r.Coverage.Household), frac(r.Coverage.Object), frac(r.Coverage.Checkpoint),
 			strconv.FormatInt(r.Visits, 10), strconv.FormatInt(r.Attempts, 10), strconv.FormatInt(r.Short, 10), strconv.FormatInt(r.Found, 10), frac(r.OutOfGrid),
 			strconv.FormatFloat(r.DistanceM/1000, 'f', 1, 64), strconv.Itoa(r.Night), strconv.FormatInt(r.Doubts.Open, 10), r.RuleVersion, at)
 	}
 	return head, rows
 }
+
+// notComputed stands where a verdict would, while days wait.
+const notComputed = "尚未计算"
 
 // weekHeads are the fourteen half-days as a table names them.
 func weekHeads(monday workday.Day) []string {
@@ -196,6 +206,11 @@ func (a *API) board(ctx context.Context, who access.Session, monday workday.Day,
 	if err != nil {
 		return out, err
 	}
+	all, each, err := postgres.GridProgress(ctx, a.DB.Pool, monday, monday+6, workday.DayOf(a.Clock()), scope)
+	if err != nil {
+		return out, err
+	}
+	out.Computing = all
 	policies, err := postgres.PatrolPolicies(ctx, a.DB.Pool)
 	if err != nil {
 		return out, err
@@ -222,7 +237,7 @@ func (a *API) board(ctx context.Context, who access.Session, monday workday.Day,
 		row := boardRow{Grid: l.Grid, Code: l.Code, Name: l.Name, Org: l.Org, OrgName: l.OrgName, Workers: l.Workers, HalfDays: m.HalfDays, Qualified: m.Qualified, Required: m.Required, State: m.State,
 			Coverage: l.Cover, Visits: l.Visits, Attempts: l.Attempts, Short: l.Short, Found: l.Found, FoundRate: patrol.Frac{N: l.Found, D: l.Visits}, OutOfGrid: patrol.Frac{N: l.Out / 1000, D: (l.InMs + l.Out) / 1000},
 			AverageGap: patrol.Frac{N: l.GapMs, D: l.Gaps}, DistanceM: l.DistanceM, Night: l.Night, Doubts: patrolDoubts{l.DoubtsOpen, l.Doubts}, Trend: l.Trend, Rules: m.Rules,
-			RecomputedAt: l.Computed, Why: l.Why, RuleVersion: m.RuleVersion}
+			RecomputedAt: l.Computed, Computing: each[l.Grid], Why: l.Why, RuleVersion: m.RuleVersion}
 		if l.Leader != 0 {
 			row.Leader = &patrolLeader{l.Leader, personName(who, l.LeaderName, l.OrgPath)}
 		}
@@ -235,7 +250,7 @@ func (a *API) board(ctx context.Context, who access.Session, monday workday.Day,
 func (b *boardBody) matching(q, state string) {
 	q = strings.ToLower(strings.TrimSpace(q))
 	b.Rows = slices.DeleteFunc(b.Rows, func(r boardRow) bool {
-		if state != "" && string(r.State) != state {
+		if state != "" && (string(r.State) != state || !r.Settled) {
 			return true
 		}
 		return q != "" && !strings.Contains(strings.ToLower(r.Name), q) && !strings.HasPrefix(r.Code, q) && !strings.Contains(r.OrgName, q) && (r.Leader == nil || !strings.Contains(r.Leader.Name, q))
@@ -243,6 +258,10 @@ func (b *boardBody) matching(q, state string) {
 	b.Total, b.Totals = len(b.Rows), boardTotals{Grids: len(b.Rows)}
 	for i := range b.Rows {
 		r := &b.Rows[i]
+		if !r.Settled {
+			continue
+		}
+		b.Totals.Settled++
 		b.Totals.Qualified, b.Totals.Required = b.Totals.Qualified+min(r.Qualified, r.Required), b.Totals.Required+r.Required
 		switch r.State {
 		case patrol.Met:

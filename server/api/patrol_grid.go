@@ -65,6 +65,7 @@ type coverBody struct {
 	Households  []postgres.PatrolTarget `json:"households" doc:"and enterprises"`
 	Objects     []postgres.PatrolTarget `json:"objects" doc:"管控对象 only for those who may see people"`
 	Checkpoints []postgres.PatrolTarget `json:"checkpoints"`
+	postgres.Computing
 }
 
 func (a *API) patrolGridRoutes() {
@@ -114,6 +115,11 @@ func (a *API) coverage(ctx context.Context, who access.Session, g *postgres.Grid
 	if g.LeaderID != 0 {
 		out.Grid.Leader = &patrolLeader{g.LeaderID, personName(who, g.LeaderName, g.OrgPath)}
 	}
+	_, each, err := postgres.GridProgress(ctx, a.DB.Pool, from, to, workday.DayOf(a.Clock()), []string{g.OrgPath})
+	if err != nil {
+		return out, err
+	}
+	out.Computing = each[g.ID]
 	shape, err := postgres.GridShape(ctx, a.DB.Pool, g.ID)
 	if err != nil {
 		return out, err

@@ -64,6 +64,7 @@ type personWeek struct {
 	RecomputedAt   *time.Time          `json:"recomputed_at"`
 	Why            []string            `json:"why"`
 	Words          map[string]string   `json:"words" doc:"reasons in Chinese"`
+	postgres.Computing
 }
 
 // patrolWords are the reasons of minutes and of computing, in Chinese.
@@ -88,6 +89,9 @@ func (a *API) personWeek(ctx context.Context, who access.Session, w *postgres.Wo
 	}
 	rows, err := postgres.PatrolDays(ctx, a.DB.Pool, w.Region, w.ID, monday, monday+6)
 	if err != nil {
+		return out, err
+	}
+	if out.Computing, err = postgres.WorkerProgress(ctx, a.DB.Pool, w.Region, w.ID, monday); err != nil {
 		return out, err
 	}
 	if out.Leaves, err = postgres.WorkerLeave(ctx, a.DB.Pool, w.ID, monday, monday+6); err != nil {

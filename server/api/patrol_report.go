@@ -197,13 +197,17 @@ func (f *weekReport) fill(rows []boardRow) {
 	var open, doubts int64
 	var versions []string
 	var computed time.Time
-	leaves := 0
+	leaves, waiting := 0, 0
 	for i := range rows {
 		r := &rows[i]
 		row := reportRow{No: i + 1, Name: r.Name, Org: r.OrgName, Leader: dash, State: r.State.Name(), Quota: quotaOf(r), Unmet: r.State == patrol.Unmet, Visits: r.Visits,
 			Found: perHundred(r.FoundRate.N, r.FoundRate.D), Outside: shareText(r.OutOfGrid), Distance: fmt.Sprintf("%.1f", r.DistanceM/1000), Doubts: fmt.Sprintf("%d/%d", r.Doubts.Open, r.Doubts.Total)}
 		if r.Leader != nil {
 			row.Leader = r.Leader.Name
+		}
+		if !r.Settled {
+			row.State, row.Unmet = notComputed, false
+			waiting++
 		}
 		for k, c := range []patrol.Frac{r.Coverage.Area, r.Coverage.Household, r.Coverage.Object, r.Coverage.Checkpoint} {
 			row.Cover[k] = shareOf(c)
@@ -215,13 +219,14 @@ func (f *weekReport) fill(rows []boardRow) {
 		f.Rows = append(f.Rows, row)
 		f.Sum.Visits, f.Sum.Found = f.Sum.Visits+r.Visits, f.Sum.Found+r.Found
 		open, doubts = open+r.Doubts.Open, doubts+r.Doubts.Total
-		switch r.State {
-		case patrol.Met:
+		switch {
+		case !r.Settled: // no verdict yet
+		case r.State == patrol.Met:
 			f.Sum.Met++
-		case patrol.Unmet:
+		case r.State == patrol.Unmet:
 			f.Sum.Unmet++
 			f.Unmet = append(f.Unmet, row)
-		case patrol.Exempt:
+		case r.State == patrol.Exempt:
 			f.Sum.Exempt++
 		}
 		if slices.ContainsFunc(r.HalfDays, func(h patrol.HalfOf) bool { return h.Leave }) {
@@ -233,6 +238,9 @@ func (f *weekReport) fill(rows []boardRow) {
 		if !slices.Contains(versions, r.RuleVersion) {
 			versions = append(versions, r.RuleVersion)
 		}
+	}
+	if waiting > 0 {
+		f.Marks = append(f.Marks, fmt.Sprintf("%d 个网格%s", waiting, notComputed))
 	}
 	f.ComputedAt = maybeTime(&computed)
 	f.Sum.Grids = len(rows)

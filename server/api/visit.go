@@ -132,6 +132,8 @@ type VisitQuery struct {
 	Method   string    `query:"method" enum:"onsite,phone,video,group,"`
 	Verified string    `query:"verified" enum:"auto_ok,doubtful,manual_ok,rejected,"`
 	Q        string    `query:"q" maxLength:"40" doc:"whom, who, or what was written"`
+	Counted  bool      `query:"counted" doc:"only those that count as a visit: met, on the spot, not rejected, as the region's rule says"`
+	Found    bool      `query:"found" doc:"only those that found a case"`
 }
 
 func (a *API) visitRoutes() {
@@ -171,7 +173,7 @@ func (a *API) visitRoutes() {
 		Body visitList
 	}, error) {
 		f := postgres.VisitFilter{Scope: who.Scope(access.SeeStatistic), Org: some(in.Org), Grid: some(in.Grid), Worker: some(in.Worker), Target: some(in.Target), From: instant(in.From), To: instant(in.To),
-			Class: in.Class, Kind: in.Kind, Outcome: in.Outcome, Method: in.Method, Verified: in.Verified, Query: in.Q, Limit: in.rows()}
+			Class: in.Class, Kind: in.Kind, Outcome: in.Outcome, Method: in.Method, Verified: in.Verified, Query: in.Q, Counted: in.Counted, Found: in.Found, Limit: in.rows()}
 		if in.Q != "" && !who.Has(access.SeePeople) {
 			return nil, fault.New(fault.Denied, "您看不到姓名，不能按姓名查找")
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/patrol"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/workday"
 )
 
 type infoList struct {
@@ -92,6 +93,9 @@ func (a *API) visitDictionaryRoutes() {
 		}
 		err := a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			if err := postgres.PutVisitKind(ctx, tx, k); err != nil {
+				return err
+			}
+			if err := a.againThisWeek(ctx, tx); err != nil {
 				return err
 			}
 			return a.audit(ctx, tx, who, "visit_kind.changed", k.Code, map[string]any{"name": k.Name, "class": k.Class, "retired": k.Retired})
@@ -189,6 +193,9 @@ func (a *API) visitDictionaryRoutes() {
 		}
 		err = a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			if err := postgres.PutVisitRule(ctx, tx, region, in.Body); err != nil {
+				return err
+			}
+			if err := a.againThisWeek(ctx, tx); err != nil {
 				return err
 			}
 			return a.audit(ctx, tx, who, "visit_rule.changed", "", map[string]any{"near_m": in.Body.NearM, "min_dwell_s": in.Body.MinDwellS, "late_h": in.Body.LateH, "attempt_counts": in.Body.AttemptCounts, "remote_counts": in.Body.RemoteCounts})
@@ -377,6 +384,9 @@ func (a *API) putVisitPlan(ctx context.Context, who access.Session, id int64, e 
 		if p.ID, err = postgres.PutVisitPlan(ctx, tx, p); err != nil {
 			return err
 		}
+		if err := a.againThisWeek(ctx, tx); err != nil {
+			return err
+		}
 		return a.audit(ctx, tx, who, "visit_plan.changed", p.Name, map[string]any{"plan": p.ID, "aim": p.Aim, "org": p.Org, "valid_to": p.ValidTo})
 	})
 	if err != nil {
@@ -405,4 +415,11 @@ func knownKinds(kinds []postgres.VisitKind, codes []string) bool {
 	return !slices.ContainsFunc(codes, func(c string) bool {
 		return !slices.ContainsFunc(kinds, func(k postgres.VisitKind) bool { return k.Code == c })
 	})
+}
+
+// againThisWeek has the running week put together again: what is due, or what
+// counts as a visit, has changed. Weeks that are over keep what they came to.
+func (a *API) againThisWeek(ctx context.Context, tx pgx.Tx) error {
+	_, err := postgres.MarkEveryWeek(ctx, tx, patrol.Monday(workday.DayOf(a.Clock())), postgres.WhyRule)
+	return err
 }

@@ -95,6 +95,7 @@ type visitObjectEdit struct {
 	Sensitive  bool      `json:"sensitive,omitempty" doc:"管控对象 always are"`
 	ActiveFrom string    `json:"active_from,omitempty" format:"date" doc:"today unless told"`
 	ActiveTo   *string   `json:"active_to,omitempty" format:"date"`
+	FirstDue   *string   `json:"first_due,omitempty" format:"date" doc:"when it is due for the first time; one cycle after today unless told"`
 	Note       string    `json:"note,omitempty" maxLength:"500"`
 	Version    int32     `json:"version,omitempty" doc:"as it was read; If-Match serves as well"`
 }
@@ -181,7 +182,7 @@ func (a *API) visitObjectRoutes() {
 		return a.putVisitObject(ctx, who, was, in.Body)
 	})
 
-	route(a, http.MethodPost, "/visit-objects/import", "Import visit objects from CSV (UTF-8 or GBK) or XLSX: name, kind, lon, lat, and code, org_code, address, phone, cycle, guardian, sensitive, note", power(access.KeepVisits),
+	route(a, http.MethodPost, "/visit-objects/import", "Import visit objects from CSV (UTF-8 or GBK) or XLSX: name, kind, lon, lat, and code, org_code, address, phone, cycle, first_due, guardian, sensitive, note", power(access.KeepVisits),
 		func(ctx context.Context, who access.Session, in *struct {
 			CRS     string `query:"crs" enum:"wgs84,gcj02,bd09," doc:"of the file's coordinates; wgs84 unless told"`
 			DryRun  bool   `query:"dry_run"`
@@ -254,7 +255,7 @@ func (a *API) putVisitObject(ctx context.Context, who access.Session, was postgr
 	wrong := map[string]string{}
 	o := was
 	o.Code, o.Kind, o.Name, o.Address, o.Phone, o.Note = strings.TrimSpace(e.Code), e.Kind, strings.TrimSpace(e.Name), strings.TrimSpace(e.Address), strings.TrimSpace(e.Phone), strings.TrimSpace(e.Note)
-	o.CycleN, o.CycleUnit, o.Guardian, o.ActiveTo, o.Version = e.CycleN, e.CycleUnit, e.Guardian, e.ActiveTo, e.Version
+	o.CycleN, o.CycleUnit, o.Guardian, o.ActiveTo, o.FirstDue, o.Version = e.CycleN, e.CycleUnit, e.Guardian, e.ActiveTo, e.FirstDue, e.Version
 	if o.Name == "" {
 		wrong["name"] = "请填写名称"
 	}

@@ -12,6 +12,9 @@ import (
 	"github.com/gridward/gridward/server/patrol"
 )
 
+// DoubtDays is how far back a changed day is looked at again.
+const DoubtDays = 35
+
 const sqlDoubtChecksDue = `
 SELECT p.region_id, p.worker_id, p.day FROM patrol_day p JOIN worker w ON w.id = p.worker_id AND w.kind = 'person'
 LEFT JOIN doubt_check c ON c.region_id = p.region_id AND c.worker_id = p.worker_id AND c.day = p.day

@@ -219,7 +219,11 @@ func putWalk(ctx context.Context, tx pgx.Tx, r *PatrolResult, assigned []int64) 
 		touched = append(touched, grid)
 	}
 	slices.Sort(touched)
-	return markWeeks(ctx, tx, slices.Compact(touched), patrol.Monday(k.Day), WhyDays)
+	why := WhyDays
+	if !r.Over {
+		why = WhyRunning // the week's figures stand meanwhile
+	}
+	return markWeeks(ctx, tx, slices.Compact(touched), patrol.Monday(k.Day), why)
 }
 
 const sqlMarkWeeks = `

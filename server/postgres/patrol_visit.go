@@ -44,36 +44,38 @@ func patrolVisits(ctx context.Context, q Querier, k PatrolKey, in *patrol.Input)
 	return nil
 }
 
-// What is due: an object whose cycle ends within the week, counted from its
-// last visit before it; one that was never visited is. A checkpoint is also
-// reached by walking there.
+// What is due: an object whose cycle ends by the last day, counted from its last
+// visit before the first, or for the first time. $1 is the last day. A checkpoint
+// is also reached by walking there.
 const sqlWeekCover = `
 WITH mine AS (
-  SELECT o.id, o.kind, k.class, COALESCE(visit_cycle(o.cycle_n, o.cycle_unit), visit_cycle(k.cycle_n, k.cycle_unit)) AS cycle
-  FROM visit_object o JOIN visit_kind k ON k.code = o.kind
-  WHERE o.grid_id = $1 AND o.active_from <= $6::date AND COALESCE(o.active_to, 'infinity') >= $2
+  SELECT b.id, b.kind, k.class, visit_cycle(c.n, c.unit) AS cycle, f.first
+  FROM visit_object b JOIN visit_kind k ON k.code = b.kind JOIN org o ON o.id = b.org_id` + objectCycle + `
+  WHERE b.grid_id = $2 AND b.active_from <= $1::date AND COALESCE(b.active_to, 'infinity') >= $3
 ), seen AS (
-  SELECT v.target_id, bool_or(v.arrived_at >= $3 AND v.arrived_at < $4) AS this_week, max(v.arrived_at) FILTER (WHERE v.arrived_at < $3) AS before
-  FROM visit_counted v WHERE v.target_id IN (SELECT id FROM mine) AND v.arrived_at < $4 GROUP BY 1
+  SELECT v.target_id, bool_or(v.arrived_at >= $4 AND v.arrived_at < $5) AS this_week, max(v.arrived_at) FILTER (WHERE v.arrived_at < $4) AS before
+  FROM visit_counted v WHERE v.target_id IN (SELECT id FROM mine) AND v.arrived_at < $5 GROUP BY 1
 ), reached AS (
   SELECT DISTINCT (p->>'place')::bigint AS id FROM patrol_day d, jsonb_array_elements(d.measure->'places') AS p
-  WHERE d.region_id = $5 AND d.day BETWEEN $2 AND $6::date AND $1 = ANY (d.grid_ids) AND p->>'kind' = 'checkpoint'
+  WHERE d.region_id = $6 AND d.day BETWEEN $3 AND $1::date AND $2 = ANY (d.grid_ids) AND p->>'kind' = 'checkpoint'
+), asked AS (
+  SELECT m.id, m.kind, s.this_week, m.class <> 'place' AND COALESCE(((s.before AT TIME ZONE 'Asia/Shanghai')::date + m.cycle)::date, m.first) <= $1::date AS due
+  FROM mine m LEFT JOIN seen s ON s.target_id = m.id
 )
-SELECT count(*) FILTER (WHERE m.kind IN ('household','enterprise') AND s.this_week), count(*) FILTER (WHERE m.kind IN ('household','enterprise')),
-  count(*) FILTER (WHERE m.class <> 'place' AND m.cycle IS NOT NULL AND (s.before IS NULL OR s.before + m.cycle < $4) AND s.this_week),
-  count(*) FILTER (WHERE m.class <> 'place' AND m.cycle IS NOT NULL AND (s.before IS NULL OR s.before + m.cycle < $4)),
-  count(*) FILTER (WHERE m.kind = 'checkpoint' AND (s.this_week OR r.id IS NOT NULL)), count(*) FILTER (WHERE m.kind = 'checkpoint')
-FROM mine m LEFT JOIN seen s ON s.target_id = m.id LEFT JOIN reached r ON r.id = m.id`
+SELECT count(*) FILTER (WHERE a.kind IN ('household','enterprise') AND a.this_week), count(*) FILTER (WHERE a.kind IN ('household','enterprise')),
+  count(*) FILTER (WHERE a.due AND a.this_week), count(*) FILTER (WHERE a.due),
+  count(*) FILTER (WHERE a.kind = 'checkpoint' AND (a.this_week OR r.id IS NOT NULL)), count(*) FILTER (WHERE a.kind = 'checkpoint')
+FROM asked a LEFT JOIN reached r ON r.id = a.id`
 
 const sqlWeekVisits = `
-SELECT count(*) FILTER (WHERE EXISTS (SELECT FROM visit_counted c WHERE c.id = v.id)), count(*) FILTER (WHERE v.outcome IN ('no_one_home','refused')),
+SELECT count(*) FILTER (WHERE EXISTS (SELECT FROM visit_counted c WHERE c.id = v.id)), count(*) FILTER (WHERE v.outcome IN ('no_one_home','refused') AND v.method IN ('onsite','group')),
   (SELECT count(DISTINCT x.incident_id) FROM visit_incident x JOIN visit f ON f.id = x.visit_id WHERE f.grid_id = $1 AND f.arrived_at >= $2 AND f.arrived_at < $3 AND f.verified <> 'rejected')
-FROM visit v WHERE v.grid_id = $1 AND v.arrived_at >= $2 AND v.arrived_at < $3 AND v.verified <> 'rejected' AND v.method IN ('onsite','group')`
+FROM visit v WHERE v.grid_id = $1 AND v.arrived_at >= $2 AND v.arrived_at < $3 AND v.verified <> 'rejected'`
 
 // GridCover counts what a grid's visits covered from one day to another, both
 // included: households, due objects, checkpoints. Area is the ground's business.
 func GridCover(ctx context.Context, q Querier, region, grid int64, from, to workday.Day) (c patrol.Coverage, err error) {
-	err = q.QueryRow(ctx, sqlWeekCover, grid, dateOf(from), from.Start(), (to+1).Start(), region, dateOf(to)).
+	err = q.QueryRow(ctx, sqlWeekCover, dateOf(to), grid, dateOf(from), from.Start(), (to+1).Start(), region).
 		Scan(&c.Household.N, &c.Household.D, &c.Object.N, &c.Object.D, &c.Checkpoint.N, &c.Checkpoint.D)
 	if err != nil {
 		return c, fmt.Errorf("count what visits covered: %w", err)
@@ -102,18 +104,23 @@ type PatrolTarget struct {
 	Point    *orb.Point `json:"point"`
 	LastAt   *time.Time `json:"last_at" doc:"of the last visit that counts; null = never"`
 	Times    int64      `json:"times" doc:"visits between the days asked for"`
+	DueOn    *string    `json:"due_on" format:"date" doc:"counted from its last visit before the days asked for; null: no cycle"`
+	Due      bool       `json:"due" doc:"it is due by the last day asked for"`
 	Secret   bool       `json:"-"`
 }
 
 const sqlPatrolTargets = `
-SELECT o.id, o.name, o.kind, k.name AS kind_name, k.class, o.geom AS point, s.last_at, COALESCE(s.times, 0) AS times, o.sensitive OR k.class = 'control' AS secret
-FROM visit_object o JOIN visit_kind k ON k.code = o.kind
-LEFT JOIN LATERAL (SELECT max(v.arrived_at) AS last_at, count(*) FILTER (WHERE v.arrived_at >= $2) AS times FROM visit_counted v WHERE v.target_id = o.id AND v.arrived_at < $3) s ON true
-WHERE o.grid_id = $1 AND o.kind <> 'component' AND o.active_from <= $3 AND COALESCE(o.active_to, 'infinity') >= $2 ORDER BY s.last_at NULLS FIRST, o.id LIMIT 3000`
+SELECT b.id, b.name, b.kind, k.name AS kind_name, k.class, b.geom AS point, s.last_at, COALESCE(s.times, 0) AS times, b.sensitive OR k.class = 'control' AS secret,
+  e.due_on::text AS due_on, COALESCE(e.due_on <= $1::date, false) AS due
+FROM visit_object b JOIN visit_kind k ON k.code = b.kind JOIN org o ON o.id = b.org_id` + objectCycle + `
+LEFT JOIN LATERAL (SELECT max(v.arrived_at) AS last_at, max(v.arrived_at) FILTER (WHERE v.arrived_at < $3) AS before, count(*) FILTER (WHERE v.arrived_at >= $3) AS times
+  FROM visit_counted v WHERE v.target_id = b.id AND v.arrived_at < $4) s ON true
+CROSS JOIN LATERAL (SELECT COALESCE(((s.before AT TIME ZONE 'Asia/Shanghai')::date + visit_cycle(c.n, c.unit))::date, f.first) AS due_on) e
+WHERE b.grid_id = $2 AND b.kind <> 'component' AND b.active_from <= $1::date AND COALESCE(b.active_to, 'infinity') >= $5 ORDER BY s.last_at NULLS FIRST, b.id LIMIT 3000`
 
 // PatrolTargets lists what is to be visited in a grid, the never visited first.
 func PatrolTargets(ctx context.Context, q Querier, grid int64, from, to workday.Day) ([]PatrolTarget, error) {
-	rows, err := q.Query(ctx, sqlPatrolTargets, grid, from.Start(), (to + 1).Start())
+	rows, err := q.Query(ctx, sqlPatrolTargets, dateOf(to), grid, from.Start(), (to + 1).Start(), dateOf(from))
 	if err != nil {
 		return nil, fmt.Errorf("list what is to be visited: %w", err)
 	}

@@ -175,6 +175,8 @@ type VisitFilter struct {
 	Method   string
 	Verified string
 	Query    string // target, content or worker
+	Counted  bool   // those that count as one under their region's rule
+	Found    bool   // those that found a case
 	BeforeAt *time.Time
 	BeforeID *uuid.UUID
 	Limit    int
@@ -184,12 +186,13 @@ const visitFilter = `WHERE v.org_id = ANY (ARRAY(SELECT so.id FROM org so WHERE 
   AND ($3::bigint IS NULL OR v.grid_id = $3) AND ($4::bigint IS NULL OR v.worker_id = $4) AND ($5::bigint IS NULL OR v.target_id = $5)
   AND ($6::timestamptz IS NULL OR v.arrived_at >= $6) AND ($7::timestamptz IS NULL OR v.arrived_at < $7)
   AND ($8 = '' OR k.class = $8) AND ($9 = '' OR v.target_kind = $9) AND ($10 = '' OR v.outcome = $10) AND ($11 = '' OR v.method = $11) AND ($12 = '' OR v.verified = $12)
-  AND ($13 = '' OR w.name LIKE '%' || $13 || '%' OR v.content LIKE '%' || $13 || '%' OR v.target_name LIKE '%' || $13 || '%' OR b.name LIKE '%' || $13 || '%' OR b.address LIKE '%' || $13 || '%') `
+  AND ($13 = '' OR w.name LIKE '%' || $13 || '%' OR v.content LIKE '%' || $13 || '%' OR v.target_name LIKE '%' || $13 || '%' OR b.name LIKE '%' || $13 || '%' OR b.address LIKE '%' || $13 || '%')
+  AND (NOT $14 OR EXISTS (SELECT FROM visit_counted c WHERE c.id = v.id)) AND (NOT $15 OR v.verified <> 'rejected' AND EXISTS (SELECT FROM visit_incident x WHERE x.visit_id = v.id)) `
 
-const sqlVisits = visitColumns + visitFrom + visitFilter + `AND ($14::timestamptz IS NULL OR (v.arrived_at, v.id) < ($14, $15::uuid)) ORDER BY v.arrived_at DESC, v.id DESC LIMIT $16`
+const sqlVisits = visitColumns + visitFrom + visitFilter + `AND ($16::timestamptz IS NULL OR (v.arrived_at, v.id) < ($16, $17::uuid)) ORDER BY v.arrived_at DESC, v.id DESC LIMIT $18`
 
 func (f VisitFilter) args() []any {
-	return []any{planned, Under(f.Scope), f.Org, f.Grid, f.Worker, f.Target, f.From, f.To, f.Class, f.Kind, f.Outcome, f.Method, f.Verified, likeText(f.Query)}
+	return []any{planned, Under(f.Scope), f.Org, f.Grid, f.Worker, f.Target, f.From, f.To, f.Class, f.Kind, f.Outcome, f.Method, f.Verified, likeText(f.Query), f.Counted, f.Found}
 }
 
 // Visits returns a page of the visit log, newest first.

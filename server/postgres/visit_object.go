@@ -38,6 +38,7 @@ type VisitObject struct {
 	Sensitive    bool       `json:"sensitive" doc:"管控对象, and whoever is marked so"`
 	ActiveFrom   string     `json:"active_from" format:"date"`
 	ActiveTo     *string    `json:"active_to" format:"date"`
+	FirstDue     *string    `json:"first_due" format:"date" doc:"when it is due for the first time; none: one cycle after it was entered"`
 	Note         string     `json:"note"`
 	Version      int32      `json:"version"`
 	EveryN       *int16     `json:"every_n" doc:"the cycle that is in force"`
@@ -55,24 +56,29 @@ type VisitObject struct {
 }
 
 // A cycle is a person's own, else the shortest of the plans in force for his
-// kind, else his kind's. $1 is today, $2 the instant until which visits count.
+// kind, else his kind's. It runs from the last visit that counts; of somebody
+// who was never visited from the day of entry, unless a first day was told. $1
+// is today, $2 the instant until which visits count.
 const (
-	objectDue = `
-FROM visit_object b JOIN visit_kind k ON k.code = b.kind JOIN org o ON o.id = b.org_id
-LEFT JOIN grid_version g ON g.grid_id = b.grid_id AND g.valid_to IS NULL LEFT JOIN worker w ON w.id = b.guardian_id
+	objectCycle = `
 LEFT JOIN LATERAL (SELECT p.cycle_n, p.cycle_unit, p.name FROM visit_plan p WHERE b.cycle_n IS NULL AND p.aim = 'visit' AND b.kind = ANY (p.kinds)
   AND p.valid_from <= $1::date AND (p.valid_to IS NULL OR p.valid_to >= $1::date) AND (p.org_id IS NULL OR o.path LIKE (SELECT t.path FROM org t WHERE t.id = p.org_id) || '%')
   ORDER BY visit_cycle(p.cycle_n, p.cycle_unit), p.id LIMIT 1) p ON true
 CROSS JOIN LATERAL (SELECT COALESCE(b.cycle_n, p.cycle_n, k.cycle_n) AS n, COALESCE(b.cycle_unit, p.cycle_unit, k.cycle_unit) AS unit,
   CASE WHEN b.cycle_n IS NOT NULL THEN 'object' WHEN p.cycle_n IS NOT NULL THEN 'plan' WHEN k.cycle_n IS NOT NULL THEN 'kind' ELSE '' END AS source) c
+CROSS JOIN LATERAL (SELECT CASE WHEN c.n IS NOT NULL THEN COALESCE(b.first_due, (GREATEST(b.active_from, (b.created_at AT TIME ZONE 'Asia/Shanghai')::date) + visit_cycle(c.n, c.unit))::date) END AS first) f`
+
+	objectDue = `
+FROM visit_object b JOIN visit_kind k ON k.code = b.kind JOIN org o ON o.id = b.org_id
+LEFT JOIN grid_version g ON g.grid_id = b.grid_id AND g.valid_to IS NULL LEFT JOIN worker w ON w.id = b.guardian_id` + objectCycle + `
 LEFT JOIN LATERAL (SELECT v.id, v.arrived_at FROM visit_counted v WHERE v.target_id = b.id AND v.arrived_at <= $2::timestamptz ORDER BY v.arrived_at DESC LIMIT 1) l ON true
 LEFT JOIN LATERAL (SELECT v.outcome, v.arrived_at FROM visit v WHERE v.target_id = b.id ORDER BY v.arrived_at DESC LIMIT 1) t ON true
-CROSS JOIN LATERAL (SELECT (COALESCE((l.arrived_at AT TIME ZONE 'Asia/Shanghai')::date, b.active_from) + visit_cycle(c.n, c.unit))::date AS due_on,
+CROSS JOIN LATERAL (SELECT COALESCE(((l.arrived_at AT TIME ZONE 'Asia/Shanghai')::date + visit_cycle(c.n, c.unit))::date, f.first) AS due_on,
   ($1::date + visit_cycle(c.n, c.unit))::date - $1::date AS days) e
 CROSS JOIN LATERAL (SELECT CASE WHEN c.n IS NULL THEN 'none' WHEN e.due_on < $1::date THEN 'overdue' WHEN e.due_on - $1::date <= GREATEST(1, LEAST(7, e.days / 4)) THEN 'due' ELSE 'ok' END AS due) d `
 
 	objectColumns = `SELECT b.id, b.region_id AS region, b.org_id AS org, o.path AS org_path, o.name AS org_name, b.grid_id AS grid, COALESCE(g.name, '') AS grid_name, b.code, b.kind, k.name AS kind_name, k.class, b.name,
-  b.address, b.phone, b.geom AS point, b.cycle_n, b.cycle_unit, b.guardian_id AS guardian, COALESCE(w.name, '') AS guardian_name, b.sensitive, b.active_from::text AS active_from, b.active_to::text AS active_to, b.note, b.version,
+  b.address, b.phone, b.geom AS point, b.cycle_n, b.cycle_unit, b.guardian_id AS guardian, COALESCE(w.name, '') AS guardian_name, b.sensitive, b.active_from::text AS active_from, b.active_to::text AS active_to, b.first_due::text AS first_due, b.note, b.version,
   c.n AS every_n, c.unit AS every_unit, c.source AS every_from, CASE WHEN c.source = 'plan' THEN p.name ELSE '' END AS every_plan, l.id AS last_visit, l.arrived_at AS last_visit_at, t.arrived_at AS last_try_at, COALESCE(t.outcome, '') AS last_outcome,
   e.due_on::text AS due_on, d.due, e.due_on - $1::date AS due_days`
 
@@ -213,24 +219,24 @@ func MayVisit(ctx context.Context, q Querier, object, worker int64, scope []stri
 }
 
 const sqlInsertVisitObject = `
-INSERT INTO visit_object (region_id, org_id, grid_id, code, kind, name, pinyin, address, phone, geom, src_crs, cycle_n, cycle_unit, guardian_id, sensitive, active_from, active_to, note, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'wgs84', $11, $12, $13, $14, $15::date, $16::date, $17, $18) RETURNING id`
+INSERT INTO visit_object (region_id, org_id, grid_id, code, kind, name, pinyin, address, phone, geom, src_crs, cycle_n, cycle_unit, guardian_id, sensitive, active_from, active_to, note, updated_at, created_at, first_due)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'wgs84', $11, $12, $13, $14, $15::date, $16::date, $17, $18, $18, $19::date) RETURNING id`
 
 const sqlUpdateVisitObject = `
 UPDATE visit_object SET org_id = $2, grid_id = $3, code = $4, kind = $5, name = $6, pinyin = $7, address = $8, phone = $9, geom = $10, cycle_n = $11, cycle_unit = $12, guardian_id = $13, sensitive = $14,
-  active_from = $15::date, active_to = $16::date, note = $17, updated_at = $18, version = version + 1 WHERE id = $1 AND version = $19`
+  active_from = $15::date, active_to = $16::date, note = $17, updated_at = $18, first_due = $20::date, version = version + 1 WHERE id = $1 AND version = $19`
 
 // InsertVisitObject writes a new object and returns its id.
 func InsertVisitObject(ctx context.Context, q Querier, o VisitObject, now time.Time) (id int64, err error) {
 	err = q.QueryRow(ctx, sqlInsertVisitObject, o.Region, o.Org, o.Grid, o.Code, o.Kind, o.Name, territory.Initials(o.Name), o.Address, o.Phone, o.Point, o.CycleN, o.CycleUnit, o.Guardian, o.Sensitive,
-		o.ActiveFrom, o.ActiveTo, o.Note, now).Scan(&id)
+		o.ActiveFrom, o.ActiveTo, o.Note, now, o.FirstDue).Scan(&id)
 	return id, objectError(err)
 }
 
 // UpdateVisitObject changes an object that still has the version the caller read.
 func UpdateVisitObject(ctx context.Context, q Querier, o VisitObject, now time.Time) error {
 	tag, err := q.Exec(ctx, sqlUpdateVisitObject, o.ID, o.Org, o.Grid, o.Code, o.Kind, o.Name, territory.Initials(o.Name), o.Address, o.Phone, o.Point, o.CycleN, o.CycleUnit, o.Guardian, o.Sensitive,
-		o.ActiveFrom, o.ActiveTo, o.Note, now, o.Version)
+		o.ActiveFrom, o.ActiveTo, o.Note, now, o.Version, o.FirstDue)
 	if err == nil && tag.RowsAffected() == 0 {
 		f := fault.New(fault.Conflict, "这个走访对象刚被他人修改，请刷新后再改")
 		f.Fields = map[string]string{"version": f.Public}
@@ -261,17 +267,17 @@ func objectError(err error) error {
 }
 
 const sqlPutVisitObjects = `
-INSERT INTO visit_object AS b (region_id, org_id, grid_id, code, kind, name, pinyin, address, phone, geom, src_crs, cycle_n, cycle_unit, guardian_id, sensitive, note)
-SELECT $1, COALESCE(l.org_id, o.id, $2), l.id, u.code, u.kind, u.name, u.pinyin, u.address, u.phone, u.geom, $3, u.n, u.unit, w.id, k.class = 'control' OR u.sensitive, u.note
-FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::geometry[], $12::smallint[], $13::text[], $14::text[], $15::boolean[], $16::text[])
-  AS u (org, code, kind, name, pinyin, address, phone, geom, n, unit, guardian, sensitive, note)
+INSERT INTO visit_object AS b (region_id, org_id, grid_id, code, kind, name, pinyin, address, phone, geom, src_crs, cycle_n, cycle_unit, guardian_id, sensitive, note, first_due)
+SELECT $1, COALESCE(l.org_id, o.id, $2), l.id, u.code, u.kind, u.name, u.pinyin, u.address, u.phone, u.geom, $3, u.n, u.unit, w.id, k.class = 'control' OR u.sensitive, u.note, NULLIF(u.first, '')::date
+FROM unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::geometry[], $12::smallint[], $13::text[], $14::text[], $15::boolean[], $16::text[], $17::text[])
+  AS u (org, code, kind, name, pinyin, address, phone, geom, n, unit, guardian, sensitive, note, first)
 JOIN visit_kind k ON k.code = u.kind LEFT JOIN org o ON o.code = u.org AND o.valid_to IS NULL AND u.org <> '' LEFT JOIN worker w ON w.code = u.guardian AND u.guardian <> ''
 LEFT JOIN LATERAL (SELECT g.id, g.org_id FROM grid_now g WHERE g.layer = 'operative' AND g.region_id = $1 AND ST_Covers(g.geom, u.geom) AND (u.org = '' OR g.org_id = o.id) ORDER BY g.code LIMIT 1) l ON true
 ON CONFLICT (region_id, code) WHERE code <> '' DO UPDATE SET org_id = EXCLUDED.org_id, grid_id = EXCLUDED.grid_id, kind = EXCLUDED.kind, name = EXCLUDED.name, pinyin = EXCLUDED.pinyin, address = EXCLUDED.address,
-  phone = EXCLUDED.phone, geom = EXCLUDED.geom, cycle_n = EXCLUDED.cycle_n, cycle_unit = EXCLUDED.cycle_unit, guardian_id = EXCLUDED.guardian_id, sensitive = EXCLUDED.sensitive, note = EXCLUDED.note,
+  phone = EXCLUDED.phone, geom = EXCLUDED.geom, cycle_n = EXCLUDED.cycle_n, cycle_unit = EXCLUDED.cycle_unit, guardian_id = EXCLUDED.guardian_id, sensitive = EXCLUDED.sensitive, note = EXCLUDED.note, first_due = COALESCE(EXCLUDED.first_due, b.first_due),
   updated_at = now(), version = b.version + 1
-WHERE (b.org_id, b.grid_id, b.kind, b.name, b.address, b.phone, b.geom, b.cycle_n, b.cycle_unit, b.guardian_id, b.sensitive, b.note)
-  IS DISTINCT FROM (EXCLUDED.org_id, EXCLUDED.grid_id, EXCLUDED.kind, EXCLUDED.name, EXCLUDED.address, EXCLUDED.phone, EXCLUDED.geom, EXCLUDED.cycle_n, EXCLUDED.cycle_unit, EXCLUDED.guardian_id, EXCLUDED.sensitive, EXCLUDED.note)
+WHERE (b.org_id, b.grid_id, b.kind, b.name, b.address, b.phone, b.geom, b.cycle_n, b.cycle_unit, b.guardian_id, b.sensitive, b.note, b.first_due)
+  IS DISTINCT FROM (EXCLUDED.org_id, EXCLUDED.grid_id, EXCLUDED.kind, EXCLUDED.name, EXCLUDED.address, EXCLUDED.phone, EXCLUDED.geom, EXCLUDED.cycle_n, EXCLUDED.cycle_unit, EXCLUDED.guardian_id, EXCLUDED.sensitive, EXCLUDED.note, COALESCE(EXCLUDED.first_due, b.first_due))
 RETURNING xmax = 0`
 
 // PutVisitObjects writes imported objects of a region. One that is there under
@@ -280,16 +286,16 @@ RETURNING xmax = 0`
 func PutVisitObjects(ctx context.Context, q Querier, region, home int64, crs string, list []territory.VisitObject) (out Outcome, err error) {
 	n := len(list)
 	org, code, kind, name, pinyin := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	address, phone, guardian, note := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	address, phone, guardian, note, first := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	at, cycle, unit, sensitive := make([]orb.Point, n), make([]*int16, n), make([]*string, n), make([]bool, n)
 	for i, b := range list {
 		org[i], code[i], kind[i], name[i], pinyin[i] = b.OrgCode, b.Code, b.Kind, b.Name, territory.Initials(b.Name)
-		address[i], phone[i], guardian[i], note[i], at[i], sensitive[i] = b.Address, b.Phone, b.Guardian, b.Note, b.Point, b.Sensitive
+		address[i], phone[i], guardian[i], note[i], first[i], at[i], sensitive[i] = b.Address, b.Phone, b.Guardian, b.Note, b.FirstDue, b.Point, b.Sensitive
 		if b.CycleN != 0 {
 			cycle[i], unit[i] = &b.CycleN, &b.CycleUnit
 		}
 	}
-	return putMany(ctx, q, n, "the visit objects", sqlPutVisitObjects, region, home, crs, org, code, kind, name, pinyin, address, phone, at, cycle, unit, guardian, sensitive, note)
+	return putMany(ctx, q, n, "the visit objects", sqlPutVisitObjects, region, home, crs, org, code, kind, name, pinyin, address, phone, at, cycle, unit, guardian, sensitive, note, first)
 }
 
 const sqlImportStrangers = `

@@ -13,6 +13,7 @@ type VisitObject struct {
 	Point     orb.Point
 	CycleN    int16 // 0 = its plan's, or its kind's
 	CycleUnit string
+	FirstDue  string // YYYY-MM-DD; "" = one cycle after its entry
 	Guardian  string // a worker's code
 	Sensitive bool
 	Note      string

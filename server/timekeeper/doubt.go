@@ -26,11 +26,8 @@ type doubtRound struct{}
 // Kind names the job in the queue.
 func (doubtRound) Kind() string { return "doubt_round" }
 
-// doubtDays is how far back a changed day is looked at again, doubtBatch how many days one round takes.
-const (
-	doubtDays  = 35
-	doubtBatch = 500
-)
+// doubtBatch is how many days one round takes.
+const doubtBatch = 500
 
 type doubtWorker struct {
 	river.WorkerDefaults[doubtRound]
@@ -42,7 +39,7 @@ type doubtWorker struct {
 // Work looks at the days that are due, oldest first: an earlier day is there to be compared with.
 func (w *doubtWorker) Work(ctx context.Context, _ *river.Job[doubtRound]) error {
 	now := time.Now()
-	due, err := postgres.DoubtChecksDue(ctx, w.db.Pool, now.AddDate(0, 0, -doubtDays), doubtBatch)
+	due, err := postgres.DoubtChecksDue(ctx, w.db.Pool, now.AddDate(0, 0, -postgres.DoubtDays), doubtBatch)
 	if err != nil {
 		return err
 	}

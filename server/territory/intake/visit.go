@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/paulmach/orb"
@@ -15,7 +16,7 @@ import (
 const mostVisitObjects = 50000
 
 // VisitObjects reads whom to visit: name|名称|姓名, kind|类型, lon|经度, lat|纬度,
-// and code|编号, org_code|机构编码, address|地址, phone|电话, cycle|周期 (2周, 1 月),
+// and code|编号, org_code|机构编码, address|地址, phone|电话, cycle|周期 (2周, 1 月), first_due|首次应访 (2026-12-01),
 // guardian|包保责任人 (a worker's code), sensitive|敏感, note|备注. kinds are the
 // kinds there are, by code and by name. Every line that cannot be taken is in
 // the report.
@@ -61,6 +62,11 @@ func VisitObjects(data []byte, kinds map[string]string) ([]territory.VisitObject
 		b.Point = orb.Point{x, y}
 		if b.CycleN, b.CycleUnit, err = cycle(r.text("cycle", "周期", "走访周期")); err != nil {
 			refuse("%v", err)
+		}
+		if b.FirstDue = r.text("first_due", "首次应访", "首次应访日期"); b.FirstDue != "" {
+			if _, err := time.Parse(time.DateOnly, b.FirstDue); err != nil {
+				refuse("首次应访日期应写成 2026-12-01 的样子")
+			}
 		}
 		if was, twice := seen[b.Code]; twice && b.Code != "" {
 			refuse("编号 %s 与 %s 重复", b.Code, was)
