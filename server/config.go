@@ -42,6 +42,8 @@ type config struct {
 	MQTTClient     string
 	MQTTSource     string
 	VideoGateway   string
+	SecretKeyFile  string
+	ForgetSecrets  bool
 	RawDays        int
 	TrackDays      int
 	ExportApproval bool
@@ -94,6 +96,8 @@ func (c *config) serveFlags(fs *flag.FlagSet) {
 	fs.StringVar(&c.MQTTClient, "mqtt-client", "gridward", "our name at the broker, one for each node: it keeps what we have not acknowledged under it")
 	fs.StringVar(&c.MQTTSource, "mqtt-source", "mqtt", "the alarm source, of kind mqtt, that the broker's messages count as")
 	fs.StringVar(&c.VideoGateway, "video-gateway", "", "where cameras play as HLS, with {stream} in it, like http://10.0.0.5:8080/live/{stream}/index.m3u8")
+	fs.StringVar(&c.SecretKeyFile, "secret-key-file", "", "file of the key that seals passwords and signing keys in the database; default: <data>/secret.key, made at the first start; the key itself may stand in GRIDWARD_SECRET_KEY instead")
+	fs.BoolVar(&c.ForgetSecrets, "forget-secrets", false, "erase the secrets that the key does not open, because the one that sealed them is lost for good")
 	fs.IntVar(&c.RawDays, "raw-days", postgres.RawDays, "days that fixes are kept as they came; then the archive has them, and a day goes when all of it is there")
 	fs.IntVar(&c.TrackDays, "track-days", postgres.KeepDays, "days that personal tracks are kept in any form")
 	fs.BoolVar(&c.ExportApproval, "export-approval", true, "other people's tracks leave as a file only after somebody else has let them go")

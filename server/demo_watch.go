@@ -10,6 +10,7 @@ import (
 	"github.com/gridward/gridward/fixtures"
 	"github.com/gridward/gridward/server/alarm"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/seal"
 	"github.com/gridward/gridward/server/simulate"
 	"github.com/gridward/gridward/server/territory"
 )
@@ -39,6 +40,7 @@ func (h *house) seedWatch(ctx context.Context, street *fixtures.Demo) (secret st
 		return "", err
 	}
 	secret = randomPassword()
+	sealed := []byte(h.seal.Seal(seal.AlarmSource, secret))
 	err = h.db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		home, err := postgres.OrgByCode(ctx, tx, fixtures.StreetCode)
 		if err != nil {
@@ -98,10 +100,10 @@ func (h *house) seedWatch(ctx context.Context, street *fixtures.Demo) (secret st
 			return err
 		}
 		if known {
-			source.Secret = []byte(secret)
+			source.Secret = sealed
 			return postgres.SetAlarmSource(ctx, tx, source)
 		}
-		_, err = postgres.AddAlarmSource(ctx, tx, postgres.AlarmSource{Org: home, Name: demoHub, Kind: "webhook", Note: "演示报警平台", Secret: []byte(secret)}, 0)
+		_, err = postgres.AddAlarmSource(ctx, tx, postgres.AlarmSource{Org: home, Name: demoHub, Kind: "webhook", Note: "演示报警平台", Secret: sealed}, 0)
 		return err
 	})
 	if err != nil {

@@ -24,7 +24,7 @@ const module = "github.com/gridward/gridward"
 // floors says where each room stands; a room not listed takes its parent's floor.
 // Imports go down only.
 var floors = map[string]int{
-	"geo": 0, "migrations": 0, "fixtures": 0, "frontend": 0, "server/fault": 0,
+	"geo": 0, "migrations": 0, "fixtures": 0, "frontend": 0, "server/fault": 0, "server/seal": 0,
 	"server/access": 1, "server/territory": 1, "server/fleet": 1, "server/workday": 1,
 	"server/journal": 2, "server/wire": 2, "server/protocol": 2,
 	"server/incident": 3, "server/metric": 3, "server/dispatch": 3, "server/patrol": 3, "server/alarm": 3, "server/assess": 3,

@@ -22,6 +22,7 @@ import (
 	"github.com/gridward/gridward/server/ingest"
 	"github.com/gridward/gridward/server/live"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/seal"
 	"github.com/gridward/gridward/server/signin"
 	"github.com/gridward/gridward/server/telemetry"
 	"github.com/gridward/gridward/server/tiles"
@@ -38,6 +39,7 @@ type house struct {
 	tel    *telemetry.Telemetry
 	truth  *database
 	db     *postgres.DB
+	seal   *seal.Key
 	blob   *blob.Store
 	bus    *bus.Bus
 	board  *board.Board
@@ -101,6 +103,9 @@ func serve(ctx context.Context, c config, errOut io.Writer, opened func(context.
 		return err
 	}
 	defer h.db.Close()
+	if h.seal, err = openSeal(ctx, c, h.db, h.log); err != nil {
+		return err
+	}
 	defer h.upkeep.stop()
 	if h.root, err = h.openDoors(ctx, listener, devices); err != nil {
 		return err
@@ -137,7 +142,7 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 	h.upkeep.run("board", func(ctx context.Context) error { return healer.Run(ctx, h.log) })
 
 	// work: the desk decides, ingest stores
-	h.post = courier.New(courier.Deps{DB: h.db, Clock: h.clock, Log: h.log, PublicURL: h.publicURL, Delivered: h.tel.Delivered})
+	h.post = courier.New(courier.Deps{DB: h.db, Clock: h.clock, Log: h.log, Seal: h.seal, PublicURL: h.publicURL, Delivered: h.tel.Delivered})
 	h.desk = desk.New(h.db, h.blob, h.clock, h.ring)
 	h.desk.ArchiveAfter(c.ArchiveAfter)
 	h.ingest = ingest.New(ingest.Deps{
@@ -153,7 +158,7 @@ func (h *house) openDoors(ctx context.Context, listener, devices net.Listener) (
 	// doors
 	h.signin = signin.New(h.db, signin.Options{Clock: h.clock, Log: h.log, Proxies: c.proxies})
 	h.uplink = uplink.New(uplink.Deps{
-		DB: h.db, Ingest: h.ingest, Desk: h.desk, Clock: h.clock, Worker: h.workerOf, Calling: h.calling, Address: h.signin.Address,
+		DB: h.db, Ingest: h.ingest, Desk: h.desk, Seal: h.seal, Clock: h.clock, Worker: h.workerOf, Calling: h.calling, Address: h.signin.Address,
 		Log:   func(msg string, args ...any) { h.log.Warn(msg, args...) },
 		Count: h.tel.Fixes,
 	})

@@ -74,7 +74,7 @@ func (h *house) liveDeps() live.Deps {
 // apiDeps gives the API its neighbours on the same floor.
 func (h *house) apiDeps() api.Deps {
 	return api.Deps{
-		DB: h.db, Desk: h.desk, Blob: h.blob, Board: h.board, Clock: h.clock, Log: h.log, Version: programVersion(),
+		DB: h.db, Desk: h.desk, Blob: h.blob, Board: h.board, Clock: h.clock, Log: h.log, Seal: h.seal, Version: programVersion(),
 		Sources: h.tiles.Shown,
 		WGS84:   datum.ToWGS84,
 		Replay:  h.uplink.Replay,

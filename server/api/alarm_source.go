@@ -14,6 +14,7 @@ import (
 	"github.com/gridward/gridward/server/access"
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/seal"
 )
 
 type sourceMade struct {
@@ -55,6 +56,11 @@ func (a *API) sourceOf(ctx context.Context, who access.Session, id int64) (postg
 		err = fault.New(fault.Missing, "没有这个报警来源，或者不在您的管辖范围")
 	}
 	return s, err
+}
+
+// sealedSource is the secret of a source as it is stored.
+func (a *API) sealedSource(secret string) []byte {
+	return []byte(a.Seal.Seal(seal.AlarmSource, secret))
 }
 
 func sourceShown(ctx context.Context, s postgres.AlarmSource, secret string) sourceMade {
@@ -108,7 +114,7 @@ func (a *API) alarmSourceRoutes() {
 			b.Kind = "webhook"
 		}
 		secret := freshSecret()
-		s := postgres.AlarmSource{Org: b.Org, Name: b.Name, Kind: b.Kind, Note: b.Note, Secret: []byte(secret)}
+		s := postgres.AlarmSource{Org: b.Org, Name: b.Name, Kind: b.Kind, Note: b.Note, Secret: a.sealedSource(secret)}
 		if s.CIDR, err = cidrOf(b.CIDR); err != nil {
 			return nil, err
 		}
@@ -158,7 +164,7 @@ func (a *API) alarmSourceRoutes() {
 			return nil, err
 		}
 		secret := freshSecret()
-		s.Secret = []byte(secret)
+		s.Secret = a.sealedSource(secret)
 		err = a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			if err := postgres.SetAlarmSource(ctx, tx, s); err != nil {
 				return err

@@ -27,6 +27,7 @@ import (
 	"github.com/gridward/gridward/server/desk"
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/seal"
 	"github.com/gridward/gridward/server/territory"
 )
 
@@ -48,6 +49,7 @@ type Deps struct {
 	Board   *board.Board
 	Clock   func() time.Time
 	Log     *slog.Logger
+	Seal    *seal.Key // closes the secrets that people give
 	Version string
 	Door    Door
 	Sources func(ctx context.Context, who access.Session) (territory.MapSources, error) // what tiles can serve (tiles.Tiles.Shown)

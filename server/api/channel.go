@@ -128,7 +128,7 @@ func (a *API) channelRoutes() {
 			return nil, err
 		}
 		err = a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
-			id, err := postgres.InsertChannel(ctx, tx, c, b.Secrets, courier.NewAckKey(), who.Account, a.Clock())
+			id, err := postgres.InsertChannel(ctx, tx, c, courier.SealSecrets(a.Seal, b.Secrets), courier.SealAckKey(a.Seal), who.Account, a.Clock())
 			if err != nil {
 				return err
 			}
@@ -160,7 +160,7 @@ func (a *API) channelRoutes() {
 			}
 		}
 		err = a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
-			if err := postgres.UpdateChannel(ctx, tx, c, b.Secrets, a.Clock()); err != nil {
+			if err := postgres.UpdateChannel(ctx, tx, c, courier.SealSecrets(a.Seal, b.Secrets), a.Clock()); err != nil {
 				return err
 			}
 			if c, err = postgres.ChannelByID(ctx, tx, in.ID); err != nil {

@@ -28,7 +28,7 @@ func TestAChannelFromOpeningToClosing(t *testing.T) {
 		rw.WriteHeader(status)
 	}))
 	t.Cleanup(target.Close)
-	post := courier.New(courier.Deps{DB: w.db, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), PublicURL: func() string { return w.server.URL }})
+	post := courier.New(courier.Deps{DB: w.db, Seal: w.seal, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), PublicURL: func() string { return w.server.URL }})
 	round := func() {
 		t.Helper()
 		if err := post.Round(t.Context()); err != nil {
@@ -52,6 +52,10 @@ func TestAChannelFromOpeningToClosing(t *testing.T) {
 		t.Fatalf("%d %s", code, body)
 	}
 	path := "/api/v1/channels/" + strconv.FormatInt(made.Channel.ID, 10)
+	var lies string
+	if err := w.db.Pool.QueryRow(t.Context(), `SELECT secrets::text || encode(ack_key, 'escape') FROM channel`).Scan(&lies); err != nil || strings.Contains(lies, made.Secret) || strings.Count(lies, "sealed:1:"+w.seal.Name()) != 2 {
+		t.Errorf("in the database lies %s, %v", lies, err)
+	}
 	for _, p := range []string{"/api/v1/channels", "/api/v1/deliveries"} {
 		if _, body, _ := w.call("commander1", "GET", p, nil); strings.Contains(body, made.Secret) {
 			t.Errorf("%s tells the secret: %s", p, body)

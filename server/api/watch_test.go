@@ -118,6 +118,10 @@ func TestTheAlarmDesk(t *testing.T) {
 	if status := w.json("commander1", "POST", "/api/v1/alarm-sources", map[string]any{"org": w.org["东湖"], "name": "fire-hub", "cidr": "10.1.2.3"}, &made); status != 201 || len(made.Secret) != 43 || !strings.HasSuffix(made.URL, "/alarm-hook/fire-hub") {
 		t.Fatalf("%d %+v", status, made)
 	}
+	var lies string
+	if err := w.db.Pool.QueryRow(t.Context(), `SELECT convert_from(secret, 'UTF8') FROM alarm_source WHERE name = 'fire-hub'`).Scan(&lies); err != nil || strings.Contains(lies, made.Secret) || !strings.HasPrefix(lies, "sealed:1:"+w.seal.Name()) {
+		t.Errorf("in the database lies %s, %v", lies, err)
+	}
 	if _, body, _ := w.call("commander1", "GET", "/api/v1/alarm-sources", nil); strings.Contains(body, made.Secret) || !strings.Contains(body, "10.1.2.3/32") {
 		t.Errorf("the list of sources: %s", body)
 	}

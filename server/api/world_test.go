@@ -31,6 +31,7 @@ import (
 	"github.com/gridward/gridward/server/incident"
 	"github.com/gridward/gridward/server/pgtest"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/seal"
 	"github.com/gridward/gridward/server/signin"
 	"github.com/gridward/gridward/server/territory"
 )
@@ -40,6 +41,7 @@ import (
 type world struct {
 	t        *testing.T
 	db       *postgres.DB
+	seal     *seal.Key
 	desk     *desk.Desk
 	board    *board.Board
 	signin   *signin.Signin
@@ -160,9 +162,11 @@ func newWorld(t *testing.T) *world {
 		}
 		w.incident[place] = inc.ID
 	}
+	sealed, _ := seal.Fresh()
+	w.seal = sealed
 	mux := http.NewServeMux()
 	w.api = api.New(mux, api.Deps{
-		Gateway: true, DB: db, Desk: w.desk, Clock: w.clock, Blob: photos, Board: w.board, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), Version: "test", WGS84: datum.ToWGS84,
+		Gateway: true, DB: db, Desk: w.desk, Clock: w.clock, Blob: photos, Board: w.board, Log: slog.New(slog.NewTextHandler(testLog{t}, nil)), Seal: sealed, Version: "test", WGS84: datum.ToWGS84,
 		Door: api.Door{Login: w.signin.Login, Logout: w.signin.Logout, ChangePassword: w.signin.ChangePassword, Pair: w.signin.Pair, NewPairing: w.signin.NewPairing, RevokeKiosk: w.signin.RevokeKiosk},
 		Sources: func(context.Context, access.Session) (territory.MapSources, error) {
 			return territory.MapSources{Default: "none"}, nil

@@ -32,6 +32,7 @@ import (
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/journal"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/seal"
 )
 
 // AckPath is where a receipt's token is posted to.
@@ -54,6 +55,7 @@ type Deps struct {
 	DB    *postgres.DB
 	Clock func() time.Time
 	Log   *slog.Logger
+	Seal  *seal.Key // opens the channels' secrets
 	// PublicURL is how receivers reach this house, without a slash at the end; "" leaves receipts out.
 	PublicURL func() string
 	// Delivered counts what became of an attempt: sent, failed, dead. It may be nil.
@@ -263,7 +265,12 @@ func (p *Post) lane(ctx context.Context, channel int64) error {
 	if err != nil {
 		return err
 	}
-	out, closeOut := p.open(c, secrets)
+	out, closeOut := sender(locked{}), func() {}
+	if err := openSecrets(p.Seal, secrets, &ackKey); err != nil {
+		p.Log.ErrorContext(ctx, "a channel's secrets cannot be opened: give it new ones, or start with the key that sealed them", "channel", channel, "err", err)
+	} else {
+		out, closeOut = p.open(c, secrets)
+	}
 	defer closeOut()
 	for ctx.Err() == nil {
 		claims, err := postgres.ClaimDeliveries(ctx, p.DB.Pool, channel, p.Clock(), lease, width(c.Kind))

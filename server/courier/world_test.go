@@ -20,11 +20,13 @@ import (
 	"github.com/gridward/gridward/server/journal"
 	"github.com/gridward/gridward/server/pgtest"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/seal"
 )
 
 // world is a street with two communities, a department of the street, and a post.
 type world struct {
 	t    *testing.T
+	key  *seal.Key
 	db   *postgres.DB
 	post *Post
 	log  *lockedBuffer
@@ -62,7 +64,8 @@ func newWorld(t *testing.T) *world {
 	w.east, w.eastPath = w.org(w.street, w.streetPath, "990101001001", "community", "东湖社区")
 	w.west, w.wePath = w.org(w.street, w.streetPath, "990101001002", "community", "西山社区")
 	w.dept, w.deptPath = w.org(w.street, w.streetPath, "990101001900", "department", "城建办")
-	w.post = New(Deps{DB: w.db, Clock: w.clock, Log: slog.New(slog.NewTextHandler(w.log, nil)), PublicURL: func() string { return "https://gridward.example" }})
+	w.key, _ = seal.Fresh()
+	w.post = New(Deps{DB: w.db, Seal: w.key, Clock: w.clock, Log: slog.New(slog.NewTextHandler(w.log, nil)), PublicURL: func() string { return "https://gridward.example" }})
 	return w
 }
 
@@ -101,7 +104,7 @@ func (w *world) channel(org int64, kind string, settings, secrets map[string]str
 	if err := Check(&c, secrets, nil); err != nil {
 		w.t.Fatalf("%v", err)
 	}
-	id, err := postgres.InsertChannel(w.t.Context(), w.db.Pool, c, secrets, NewAckKey(), 0, w.clock().Add(-time.Hour))
+	id, err := postgres.InsertChannel(w.t.Context(), w.db.Pool, c, SealSecrets(w.key, secrets), SealAckKey(w.key), 0, w.clock().Add(-time.Hour))
 	if err != nil {
 		w.t.Fatal(err)
 	}

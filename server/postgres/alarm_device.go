@@ -273,10 +273,11 @@ type AlarmSource struct {
 	CIDR     *netip.Prefix `json:"cidr,omitempty"`
 	Enabled  bool          `json:"enabled"`
 	LastSeen *time.Time    `json:"last_seen,omitempty"`
+	Set      bool          `json:"secret_set" doc:"whether it has a secret, which is never told again"`
 }
 
 const alarmSourceColumns = `
-SELECT s.id, s.region_id, s.org_id, o.path, o.name, s.name, s.kind, s.note, s.secret, s.cidr, s.enabled, s.last_seen FROM alarm_source s JOIN org o ON o.id = s.org_id`
+SELECT s.id, s.region_id, s.org_id, o.path, o.name, s.name, s.kind, s.note, s.secret, s.cidr, s.enabled, s.last_seen, octet_length(s.secret) > 0 FROM alarm_source s JOIN org o ON o.id = s.org_id`
 
 const sqlListAlarmSources = alarmSourceColumns + ` WHERE o.path LIKE ANY ($1) ORDER BY s.name`
 

@@ -15,6 +15,7 @@ import (
 	"github.com/gridward/gridward/server/fleet"
 	"github.com/gridward/gridward/server/postgres"
 	"github.com/gridward/gridward/server/protocol/alarmhook"
+	"github.com/gridward/gridward/server/seal"
 )
 
 // alarmReceipt is what a webhook is answered.
@@ -49,7 +50,13 @@ func (u *Uplink) serveAlarm(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "a body holds 64 KiB at most", http.StatusRequestEntityTooLarge)
 		return
 	}
-	secret := source.Secret
+	plain, err := u.d.Seal.Open(seal.AlarmSource, string(source.Secret))
+	if err != nil { // nobody's signature can be checked: it is the house that is at fault
+		u.d.Log("the secret of an alarm source cannot be opened: give it a new one, or start with the key that sealed it", "source", source.Name, "err", err)
+		u.later(w, unavailable(err))
+		return
+	}
+	secret := []byte(plain)
 	if !ok || len(secret) == 0 { // a source that is not there takes as long as one that is
 		ok, secret = false, []byte("nobody")
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/postgres"
 	"github.com/gridward/gridward/server/protocol/alarmhook"
+	"github.com/gridward/gridward/server/seal"
 	"github.com/gridward/gridward/server/uplink"
 )
 
@@ -29,7 +30,7 @@ const alarmSecret = "0123456789abcdef0123456789abcdef"
 func (h *house) alarms(kind string) {
 	h.t.Helper()
 	ctx := context.Background()
-	if _, err := postgres.AddAlarmSource(ctx, h.db.Pool, postgres.AlarmSource{Org: h.region, Name: "hub", Kind: kind, Secret: []byte(alarmSecret)}, 0); err != nil {
+	if _, err := postgres.AddAlarmSource(ctx, h.db.Pool, postgres.AlarmSource{Org: h.region, Name: "hub", Kind: kind, Secret: []byte(h.key.Seal(seal.AlarmSource, alarmSecret))}, 0); err != nil {
 		h.t.Fatal(err)
 	}
 	if _, err := postgres.AddAlarmDevice(ctx, h.db.Pool, postgres.AlarmDevice{Org: h.region, Ident: "YG-0001", Kind: "smoke", Protocol: kind, Mode: alarm.Armed, Point: [2]float64{114.205, 22.685}}); err != nil {
@@ -336,5 +337,17 @@ func TestWhoCallsForHelpIsAskedMoreOften(t *testing.T) {
 		if got := say(); got != want {
 			t.Errorf("after a restart, %d: %s", i, got)
 		}
+	}
+}
+
+// A secret that this house's key does not open is the house's fault: the sender
+// is asked to come again, and is not told that its signature is wrong.
+func TestASecretThatCannotBeOpened(t *testing.T) {
+	h := newHouse(t)
+	h.alarms("webhook")
+	other, _ := seal.Fresh()
+	h.exec(`UPDATE alarm_source SET secret = $1`, []byte(other.Seal(seal.AlarmSource, alarmSecret)))
+	if r := h.ring(`{"device":"YG-0001","type":"alarm"}`, "n-1"); r.status != 503 {
+		t.Errorf("%d %s", r.status, r.body)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/gridward/gridward/server/ingest"
 	"github.com/gridward/gridward/server/pgtest"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/seal"
 	"github.com/gridward/gridward/server/uplink"
 )
 
@@ -29,6 +30,7 @@ type house struct {
 	in     *ingest.Ingest
 	up     *uplink.Uplink
 	desk   *desk.Desk
+	key    *seal.Key
 	server *httptest.Server
 	region int64
 	grids  []int64
@@ -81,8 +83,9 @@ func newHouse(t *testing.T) *house {
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.key, _ = seal.Fresh()
 	h.desk = desk.New(h.db, photos, h.clock, func(int64) {})
-	h.up = uplink.New(uplink.Deps{DB: h.db, Ingest: h.in, Clock: h.clock, Desk: h.desk,
+	h.up = uplink.New(uplink.Deps{DB: h.db, Ingest: h.in, Clock: h.clock, Desk: h.desk, Seal: h.key,
 		Calling: func(worker int64) (calls bool) { h.locked(func() { calls = worker == h.danger }); return calls },
 		Log:     func(msg string, args ...any) { t.Log(append([]any{msg}, args...)...) },
 		Worker: func(*http.Request) (worker int64, err error) {

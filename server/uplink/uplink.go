@@ -23,6 +23,7 @@ import (
 	"github.com/gridward/gridward/server/fleet"
 	"github.com/gridward/gridward/server/ingest"
 	"github.com/gridward/gridward/server/postgres"
+	"github.com/gridward/gridward/server/seal"
 )
 
 // Deps are what the doors need of the house.
@@ -30,6 +31,7 @@ type Deps struct {
 	DB     *postgres.DB
 	Ingest *ingest.Ingest
 	Desk   *desk.Desk // for the doors of alarm systems
+	Seal   *seal.Key  // opens the secrets of alarm systems
 	Clock  func() time.Time
 	Log    func(msg string, args ...any)
 	// Worker returns the worker whose session cookie came with the request, 0 when
