@@ -21,7 +21,7 @@ describe('the books', () => {
   })
   it.each(books)('%s says both languages, with the same holes', (_, book) => {
     for (const [key, [zh, en]] of Object.entries(book)) {
-      expect(Boolean(en), key).toBe(Boolean(zh))
+      expect(zh, key).toBeTruthy() // a unit may have no word in English
       expect(holes(en), key).toEqual(holes(zh))
     }
   })
