@@ -378,9 +378,7 @@ func (a *API) alarmDeviceRoutes() {
 			return nil, err
 		}
 		if in.Body.Ident != "" && in.Body.Ident != old.Ident {
-			f := fault.New(fault.Invalid, "设备编号不能修改，请登记为新的设备")
-			f.Fields = map[string]string{"ident": f.Public}
-			return nil, f
+			return nil, fault.New(fault.Invalid, "设备编号不能修改，请登记为新的设备").At("ident")
 		}
 		in.Body.Ident = old.Ident
 		if in.Body.Schedule == nil {

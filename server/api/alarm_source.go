@@ -35,9 +35,7 @@ func cidrOf(text string) (*netip.Prefix, error) {
 		p, err = addr.Prefix(addr.BitLen())
 	}
 	if err != nil {
-		f := fault.Because(err, fault.Invalid, "网段应写成 192.168.1.0/24 的形式")
-		f.Fields = map[string]string{"cidr": f.Public}
-		return nil, f
+		return nil, fault.Because(err, fault.Invalid, "网段应写成 192.168.1.0/24 的形式").At("cidr")
 	}
 	p = p.Masked()
 	return &p, nil
@@ -106,9 +104,7 @@ func (a *API) alarmSourceRoutes() {
 			return nil, err
 		}
 		if !sourceName.MatchString(b.Name) {
-			f := fault.New(fault.Invalid, "名称只能用小写字母、数字和连字符，2 至 40 个")
-			f.Fields = map[string]string{"name": f.Public}
-			return nil, f
+			return nil, fault.New(fault.Invalid, "名称只能用小写字母、数字和连字符，2 至 40 个").At("name")
 		}
 		if b.Kind == "" {
 			b.Kind = "webhook"

@@ -255,9 +255,7 @@ func inHundredths(name string, v float64) (int32, error) {
 		whole = int32(n - 0.5)
 	}
 	if d := n - float64(whole); !(d < 1e-6 && d > -1e-6) || v > 1000 || v < -1000 {
-		f := fault.New(fault.Invalid, "分数最多两位小数")
-		f.Fields = map[string]string{name: f.Public}
-		return 0, f
+		return 0, fault.New(fault.Invalid, "分数最多两位小数").At(name)
 	}
 	return whole, nil
 }

@@ -115,9 +115,7 @@ func (a *API) placed(ctx context.Context, who access.Session, org int64, p orb.P
 		}
 	}
 	if org == 0 {
-		f := fault.New(fault.Invalid, "这个位置不在任何网格内，请选择所属机构")
-		f.Fields = map[string]string{"org": f.Public}
-		return 0, nil, f
+		return 0, nil, fault.New(fault.Invalid, "这个位置不在任何网格内，请选择所属机构").At("org")
 	}
 	path, err := postgres.OrgPlace(ctx, a.DB.Pool, org)
 	if err == nil && !who.May(access.ManageDevices, path) {
@@ -245,9 +243,7 @@ func (a *API) cameraRoutes() {
 			return nil, err
 		}
 		if in.Body.GBID != "" && in.Body.GBID != old.GBID {
-			f := fault.New(fault.Invalid, "国标编码不能修改，请登记为新的摄像头")
-			f.Fields = map[string]string{"gb_id": f.Public}
-			return nil, f
+			return nil, fault.New(fault.Invalid, "国标编码不能修改，请登记为新的摄像头").At("gb_id")
 		}
 		in.Body.GBID = old.GBID
 		c, err := a.cameraOf(ctx, who, in.Body)
@@ -304,9 +300,7 @@ func (a *API) cameraImportRoute() {
 		}
 	}) (*imported, error) {
 		bad := func(where string, err error) error {
-			f := fault.Because(err, fault.Invalid, "表格有误：%s%v", where, err)
-			f.Fields = map[string]string{"csv": f.Public}
-			return f
+			return fault.Because(err, fault.Invalid, "表格有误：%s%v", where, err).At("csv")
 		}
 		list, err := intake.Cameras([]byte(in.Body.CSV))
 		if err != nil {
@@ -382,9 +376,7 @@ func (a *API) videoRoutes() {
 		reason := strings.TrimSpace(in.Body.Reason)
 		switch {
 		case len([]rune(reason)) < 2:
-			f := fault.New(fault.Invalid, "请说明查看视频的事由")
-			f.Fields = map[string]string{"reason": f.Public}
-			return nil, f
+			return nil, fault.New(fault.Invalid, "请说明查看视频的事由").At("reason")
 		case c.Status == "retired":
 			return nil, fault.New(fault.Conflict, "这个摄像头已停用")
 		case !a.Gateway:

@@ -250,9 +250,7 @@ func (a *API) putCategory(ctx context.Context, who access.Session, e incident.Ca
 		return nil, err
 	}
 	wrong := func(field, what string) error {
-		f := fault.New(fault.Invalid, "%s", what)
-		f.Fields = map[string]string{field: what}
-		return f
+		return fault.New(fault.Invalid, "%s", what).At(field)
 	}
 	if e.DefaultOrg != nil {
 		o, err := postgres.OrgByID(ctx, a.DB.Pool, *e.DefaultOrg)

@@ -76,9 +76,7 @@ func mayShowPeople(who access.Session, path string) error {
 	if who.May(access.SeePeople, path) {
 		return nil
 	}
-	f := fault.New(fault.Denied, "这个通道会发送未脱敏的人员信息，只有有权查看人员信息的人才能设置它发往何处")
-	f.Fields = map[string]string{"people": f.Public}
-	return f
+	return fault.New(fault.Denied, "这个通道会发送未脱敏的人员信息，只有有权查看人员信息的人才能设置它发往何处").At("people")
 }
 
 func (a *API) channelRoutes() {

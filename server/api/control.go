@@ -68,9 +68,7 @@ func (a *API) controlRoutes() {
 			}
 			told, err := a.Control(who.Principal, region, do)
 			if err != nil {
-				f := fault.Because(err, fault.Invalid, "大屏指令无法识别：do 应为 fly、layer、select 或 popup，内容不超过 4 KB")
-				f.Fields = map[string]string{"do": f.Public}
-				return nil, f
+				return nil, fault.Because(err, fault.Invalid, "大屏指令无法识别：do 应为 fly、layer、select 或 popup，内容不超过 4 KB").At("do")
 			}
 			return &struct{ Body toldBody }{toldBody{told}}, nil
 		})

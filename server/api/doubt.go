@@ -162,9 +162,7 @@ func (a *API) doubtRoutes() {
 		}
 		purpose := strings.TrimSpace(in.Body.Purpose)
 		if len([]rune(purpose)) < 2 {
-			f := fault.New(fault.Invalid, "%s", purposeNeeded)
-			f.Fields = map[string]string{"purpose": f.Public}
-			return nil, f
+			return nil, fault.New(fault.Invalid, "%s", purposeNeeded).At("purpose")
 		}
 		out, err := a.doubtView(ctx, who, d, purpose)
 		return &struct{ Body doubtView }{out}, err
@@ -198,9 +196,7 @@ func dateOf(text, field string) (*time.Time, error) {
 	}
 	day, err := time.Parse(time.DateOnly, text)
 	if err != nil {
-		f := fault.New(fault.Invalid, "日期应写成 2026-09-14 的样子")
-		f.Fields = map[string]string{field: f.Public}
-		return nil, f
+		return nil, fault.New(fault.Invalid, "日期应写成 2026-09-14 的样子").At(field)
 	}
 	return &day, nil
 }

@@ -126,7 +126,5 @@ func heatBuckets(counts []map[hexgrid.Cell]int, from time.Time, step time.Durati
 
 // oneField is a fault about one field of the request.
 func oneField(field, text string) error {
-	f := fault.New(fault.Invalid, "%s", text)
-	f.Fields = map[string]string{field: f.Public}
-	return f
+	return fault.New(fault.Invalid, "%s", text).At(field)
 }

@@ -170,9 +170,7 @@ func (a *API) toWGS84(crs string, p *orb.Point) (*orb.Point, error) {
 	}
 	out, err := a.WGS84(crs, *p)
 	if err != nil {
-		f := fault.Because(err, fault.Invalid, "坐标无法转换")
-		f.Fields = map[string]string{"point": f.Public}
-		return nil, f
+		return nil, fault.Because(err, fault.Invalid, "坐标无法转换").At("point")
 	}
 	return &out, nil
 }

@@ -78,9 +78,7 @@ func (in incidentQuery) filter(who access.Session, now time.Time) (f postgres.In
 		f.Drill = &drill
 	}
 	if in.Queue != "" && !incident.QueueKnown(f.Queue) {
-		fail := fault.New(fault.Invalid, "没有这个待办分组")
-		fail.Fields = map[string]string{"queue": fail.Public}
-		return f, fail
+		return f, fault.New(fault.Invalid, "没有这个待办分组").At("queue")
 	}
 	var after incident.ListCursor
 	if ok, err := in.read(&after); err != nil {

@@ -66,9 +66,7 @@ func (a *API) kioskRoutes() {
 				p, err = addr.Prefix(addr.BitLen())
 			}
 			if err != nil {
-				f := fault.Because(err, fault.Invalid, "网段应写成 192.168.1.0/24 的形式")
-				f.Fields = map[string]string{"cidr": f.Public}
-				return nil, f
+				return nil, fault.Because(err, fault.Invalid, "网段应写成 192.168.1.0/24 的形式").At("cidr")
 			}
 			p = p.Masked()
 			network = &p

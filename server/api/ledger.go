@@ -152,9 +152,7 @@ func shownLine(who access.Session, r postgres.LedgerRow, leaves bool) postgres.L
 // period reads two days of the business zone, both included.
 func (a *API) period(from, to string) (first, last workday.Day, err error) {
 	wrong := func(field, what string) error {
-		f := fault.New(fault.Invalid, "%s", what)
-		f.Fields = map[string]string{field: what}
-		return f
+		return fault.New(fault.Invalid, "%s", what).At(field)
 	}
 	last = workday.DayOf(a.Clock())
 	if to != "" {

@@ -156,9 +156,7 @@ func (a *API) monday(text string) (workday.Day, error) {
 	}
 	d, err := workday.ParseDay(text)
 	if err != nil || d < workday.Date(2016, time.January, 1) || d > today+14 {
-		f := fault.New(fault.Invalid, "请用周一的日期选择一周")
-		f.Fields = map[string]string{"week": f.Public}
-		return 0, f
+		return 0, fault.New(fault.Invalid, "请用周一的日期选择一周").At("week")
 	}
 	return patrol.Monday(d), nil
 }

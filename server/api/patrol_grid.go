@@ -102,9 +102,7 @@ func (a *API) coverDays(first, last string) (from, to workday.Day, err error) {
 		to, err = workday.ParseDay(last)
 	}
 	if err != nil || to < from || to-from > 92 {
-		f := fault.New(fault.Invalid, "请选择起止日期，最长一个季度")
-		f.Fields = map[string]string{"from": f.Public}
-		return 0, 0, f
+		return 0, 0, fault.New(fault.Invalid, "请选择起止日期，最长一个季度").At("from")
 	}
 	return from, to, nil
 }

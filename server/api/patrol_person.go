@@ -405,9 +405,7 @@ func (a *API) patrolPersonRoutes() {
 	}) (*dayReply, error) {
 		purpose := strings.TrimSpace(in.Body.Purpose)
 		if len([]rune(purpose)) < 2 {
-			f := fault.New(fault.Invalid, "请填写查看的事由")
-			f.Fields = map[string]string{"purpose": f.Public}
-			return nil, f
+			return nil, fault.New(fault.Invalid, "请填写查看的事由").At("purpose")
 		}
 		_, _, date, err := a.dayOf(in.Day)
 		if err != nil {

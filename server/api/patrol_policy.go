@@ -39,9 +39,7 @@ func (e patrolPolicyEdit) policy(now time.Time) (patrol.Policy, error) {
 		p.Holiday = patrol.Prorate
 	}
 	wrong := func(field string) error {
-		f := fault.New(fault.Invalid, "请填写日期")
-		f.Fields = map[string]string{field: f.Public}
-		return f
+		return fault.New(fault.Invalid, "请填写日期").At(field)
 	}
 	if e.ValidFrom != "" {
 		d, err := workday.ParseDay(e.ValidFrom)

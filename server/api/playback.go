@@ -23,9 +23,7 @@ const (
 func purposeOf(text string) (string, error) {
 	purpose := strings.TrimSpace(text)
 	if len([]rune(purpose)) < 2 {
-		f := fault.New(fault.Invalid, "请填写查看轨迹的事由")
-		f.Fields = map[string]string{"purpose": f.Public}
-		return "", f
+		return "", fault.New(fault.Invalid, "请填写查看轨迹的事由").At("purpose")
 	}
 	return purpose, nil
 }
@@ -37,9 +35,7 @@ func (a *API) spanOf(day string, from, to time.Time, most time.Duration) (time.T
 		return from, to, err
 	}
 	wrong := func(format string, args ...any) (time.Time, time.Time, error) {
-		f := fault.New(fault.Invalid, format, args...)
-		f.Fields = map[string]string{"from": f.Public}
-		return from, to, f
+		return from, to, fault.New(fault.Invalid, format, args...).At("from")
 	}
 	now := a.Clock()
 	switch {
@@ -85,9 +81,7 @@ func (a *API) people(ctx context.Context, who access.Session, ids []int64, org, 
 		}
 		choice.Org = o.Path
 	case grid == nil:
-		f := fault.New(fault.Invalid, "请选择人员、组织机构或网格")
-		f.Fields = map[string]string{"workers": f.Public}
-		return nil, f
+		return nil, fault.New(fault.Invalid, "请选择人员、组织机构或网格").At("workers")
 	}
 	list, err := postgres.PlayPeople(ctx, a.DB.Pool, choice)
 	switch {

@@ -69,9 +69,7 @@ func (a *API) resourceRoutes() {
 	}) (*imported, error) {
 		list, err := intake.Resources([]byte(in.Body.CSV))
 		if err != nil {
-			f := fault.Because(err, fault.Invalid, "表格有误：%v", err)
-			f.Fields = map[string]string{"csv": f.Public}
-			return nil, f
+			return nil, fault.Because(err, fault.Invalid, "表格有误：%v", err).At("csv")
 		}
 		for i := range list {
 			p, err := a.toWGS84(in.Body.CRS, &list[i].Point)

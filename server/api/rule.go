@@ -92,16 +92,12 @@ func (a *API) checkRule(ctx context.Context, q postgres.Querier, who access.Sess
 	if err := r.Check(); err != nil {
 		return err
 	}
-	if r.Category != "" {
-		known, err := postgres.CategoryKnown(ctx, q, r.Category)
-		if err != nil {
-			return err
-		}
-		if !known {
-			f := fault.New(fault.Invalid, "没有这个事件类别")
-			f.Fields = map[string]string{"category": f.Public}
-			return f
-		}
+	category, err := postgres.CategoryOf(ctx, q, r.Category)
+	if err != nil {
+		return err
+	}
+	if !category.Known {
+		return fault.New(fault.Invalid, "没有这个事件类别").At("category")
 	}
 	return nil
 }

@@ -33,9 +33,7 @@ const (
 )
 
 func badShape(format string, args ...any) error {
-	f := fault.New(fault.Invalid, format, args...)
-	f.Fields = map[string]string{"shape": f.Public}
-	return f
+	return fault.New(fault.Invalid, format, args...).At("shape")
 }
 
 // readShape reads what was drawn: GeoJSON (a geometry or a feature), or a

@@ -47,9 +47,7 @@ func (in StatisticQuery) period(now time.Time) (p metric.Span, err error) {
 		}
 		at, bad := time.Parse(time.RFC3339Nano, text)
 		if bad != nil && err == nil {
-			f := fault.New(fault.Invalid, "日期应为 2026-11-01 或带时区的时刻")
-			f.Fields = map[string]string{field: f.Public}
-			err = f
+			err = fault.New(fault.Invalid, "日期应为 2026-11-01 或带时区的时刻").At(field)
 		}
 		return at.UTC()
 	}
@@ -409,9 +407,7 @@ func (in casesQuery) behind() (f postgres.StatisticCases, err error) {
 	}
 	var ok bool
 	if f.Count, ok = metric.CountByCode(code); !ok {
-		fail := fault.New(fault.Invalid, "没有这个指标")
-		fail.Fields = map[string]string{"metric": fail.Public}
-		return f, fail
+		return f, fault.New(fault.Invalid, "没有这个指标").At("metric")
 	}
 	f.Keyed = in.Keyed
 	if in.Key != "" {

@@ -55,18 +55,14 @@ func (a *API) trackExportRoutes() {
 				return nil, err
 			}
 			if b.Format == "gpx" && (b.CRS == "GCJ-02" || b.CRS == "BD-09") {
-				f := fault.New(fault.Invalid, "GPX 文件规定使用 WGS-84，请选择 EPSG:4326 或 EPSG:4490，或换一种格式")
-				f.Fields = map[string]string{"crs": f.Public}
-				return nil, f
+				return nil, fault.New(fault.Invalid, "GPX 文件规定使用 WGS-84，请选择 EPSG:4326 或 EPSG:4490，或换一种格式").At("crs")
 			}
 			people, err := a.people(ctx, who, b.Workers, nil, nil, from, to, exportFolk)
 			if err != nil {
 				return nil, err
 			}
 			if days := int((to.Sub(from) + 24*time.Hour - 1) / (24 * time.Hour)); days*len(people) > exportDays {
-				f := fault.New(fault.Invalid, "一次最多导出 %d 个人日，请减少人员或缩短时间", exportDays)
-				f.Fields = map[string]string{"workers": f.Public}
-				return nil, f
+				return nil, fault.New(fault.Invalid, "一次最多导出 %d 个人日，请减少人员或缩短时间", exportDays).At("workers")
 			}
 			now := a.Clock().UTC().Truncate(time.Microsecond)
 			e := postgres.TrackExport{Account: who.Account, Playback: b.Playback, From: from, To: to, Format: b.Format, CRS: b.CRS, Purpose: purpose, State: "ready", AskedAt: now, ExpiresAt: now.Add(exportValid)}
@@ -143,9 +139,7 @@ func (a *API) trackExportRoutes() {
 			}
 			reason := strings.TrimSpace(in.Body.Reason)
 			if do.state == "refused" && len([]rune(reason)) < 2 {
-				f := fault.New(fault.Invalid, "请填写不同意的理由")
-				f.Fields = map[string]string{"reason": f.Public}
-				return nil, f
+				return nil, fault.New(fault.Invalid, "请填写不同意的理由").At("reason")
 			}
 			now := a.Clock()
 			err = a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {

@@ -353,9 +353,7 @@ func (a *API) groundOf(ctx context.Context, who access.Session, o *postgres.Visi
 	case ok && who.May(access.KeepVisits, at.OrgPath):
 		o.Org, o.OrgPath, o.Region, o.Grid = at.Org, at.OrgPath, at.Region, at.Grid
 	case ok || o.Org == 0:
-		f := fault.New(fault.Missing, "这个位置不在您的管辖范围，请在地图上重新选择")
-		f.Fields = map[string]string{"point": f.Public}
-		return f
+		return fault.New(fault.Missing, "这个位置不在您的管辖范围，请在地图上重新选择").At("point")
 	}
 	return nil
 }

@@ -386,9 +386,7 @@ func (a *API) dayOf(text string) (from, to, day time.Time, err error) {
 		from = time.Date(day.Year(), day.Month(), day.Day(), 0, 0, 0, 0, from.Location())
 	}
 	if err != nil || from.After(a.Clock()) || a.Clock().Sub(from) > time.Duration(a.Keep.Track+1)*24*time.Hour {
-		f := fault.New(fault.Invalid, "请选择最近 %s 天内的日期", strconv.Itoa(a.Keep.Track))
-		f.Fields = map[string]string{"day": f.Public}
-		return from, to, day, f
+		return from, to, day, fault.New(fault.Invalid, "请选择最近 %s 天内的日期", strconv.Itoa(a.Keep.Track)).At("day")
 	}
 	return from, from.AddDate(0, 0, 1), day, nil
 }

@@ -90,8 +90,7 @@ func (s State) May() (all []Action) {
 
 // Span is a period's stretch of time: 2026-10, 2026-Q3, 2026. To is not in it.
 func Span(kind Kind, label string, zone *time.Location) (from, to time.Time, err error) {
-	wrong := fault.New(fault.Invalid, "期间应为 2026-10（月）、2026-Q3（季）或 2026（年）")
-	wrong.Fields = map[string]string{"label": wrong.Public}
+	wrong := fault.New(fault.Invalid, "期间应为 2026-10（月）、2026-Q3（季）或 2026（年）").At("label")
 	m := labels[kind]
 	if m == nil {
 		return from, to, wrong

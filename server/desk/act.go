@@ -246,9 +246,7 @@ func (d *Desk) prepare(ctx context.Context, tx pgx.Tx, f *file, do incident.Acti
 			return err
 		}
 		if !row.Known {
-			bad := fault.New(fault.Invalid, "没有这个事件类别")
-			bad.Fields = map[string]string{"category": bad.Public}
-			return bad
+			return fault.New(fault.Invalid, "没有这个事件类别").At("category")
 		}
 		if row.Sensitive && deed.Sensitivity == "" {
 			deed.Sensitivity = "high"
@@ -267,9 +265,7 @@ func (d *Desk) claim(ctx context.Context, tx pgx.Tx, f *file, photos []uuid.UUID
 		return err
 	}
 	if n != int64(len(photos)) {
-		bad := fault.New(fault.Invalid, "有照片没有上传成功，请重新上传")
-		bad.Fields = map[string]string{"photos": bad.Public}
-		return bad
+		return fault.New(fault.Invalid, "有照片没有上传成功，请重新上传").At("photos")
 	}
 	facts, err := postgres.ReadCaseFacts(ctx, tx, f.inc.ID)
 	f.with.AfterPhotos = facts.AfterPhotos

@@ -231,9 +231,7 @@ func tell(ctx context.Context, tx pgx.Tx, c postgres.Command, kind string, actor
 func (d *Desk) AckCommand(ctx context.Context, by access.Principal, id uuid.UUID, text string) (postgres.Command, error) {
 	text = strings.TrimSpace(text)
 	if utf8.RuneCountInString(text) > 500 || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-		f := fault.New(fault.Invalid, "回执内容太长或含有无法保存的字符")
-		f.Fields = map[string]string{"text": f.Public}
-		return postgres.Command{}, f
+		return postgres.Command{}, fault.New(fault.Invalid, "回执内容太长或含有无法保存的字符").At("text")
 	}
 	var (
 		out    postgres.Command

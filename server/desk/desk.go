@@ -79,9 +79,7 @@ func (d *Desk) report(ctx context.Context, by access.Principal, draft incident.D
 			return err
 		}
 		if !row.Known {
-			f := fault.New(fault.Invalid, "没有这个事件类别")
-			f.Fields = map[string]string{"category": f.Public}
-			return f
+			return fault.New(fault.Invalid, "没有这个事件类别").At("category")
 		}
 		inc.File(row.DefaultTier, row.Sensitive || draft.Sensitive)
 		if inc, err = d.store(ctx, tx, inc, draft.Photos, by, now); err != nil {
@@ -162,9 +160,7 @@ func (d *Desk) store(ctx context.Context, tx pgx.Tx, inc incident.Incident, phot
 			return inc, err
 		}
 		if n != int64(len(photos)) {
-			f := fault.New(fault.Invalid, "有照片没有上传成功，请重新上传")
-			f.Fields = map[string]string{"photos": f.Public}
-			return inc, f
+			return inc, fault.New(fault.Invalid, "有照片没有上传成功，请重新上传").At("photos")
 		}
 	}
 	if err := d.setClocks(ctx, tx, &inc, incident.Incident{}, now); err != nil {

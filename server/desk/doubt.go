@@ -311,9 +311,7 @@ func (d *Desk) moveDoubt(ctx context.Context, by access.Principal, id uuid.UUID,
 				return err
 			}
 			if n != int64(len(photos)) {
-				f := fault.New(fault.Invalid, "有照片没有上传成功，请重新上传")
-				f.Fields = map[string]string{"photos": f.Public}
-				return f
+				return fault.New(fault.Invalid, "有照片没有上传成功，请重新上传").At("photos")
 			}
 		}
 		if err := postgres.InsertDoubtStep(ctx, tx, id, step); err != nil {
@@ -374,9 +372,7 @@ func (d *Desk) SetDoubtPolicy(ctx context.Context, by access.Principal, region i
 			return err
 		}
 		if inForce.Version != p.Version-1 {
-			f := fault.New(fault.Conflict, "存疑规则刚被他人修改，请刷新后再改")
-			f.Fields = map[string]string{"version": f.Public}
-			return f
+			return fault.New(fault.Conflict, "存疑规则刚被他人修改，请刷新后再改").At("version")
 		}
 		if err := postgres.InsertDoubtPolicy(ctx, tx, region, p, note, now, by.Account, by.Name); err != nil {
 			return err

@@ -25,9 +25,7 @@ func (d *Desk) Intake(ctx context.Context, by access.Principal, draft incident.D
 		draft.Source = "hotline"
 	}
 	if !slices.Contains(toldSources, draft.Source) {
-		f := fault.New(fault.Invalid, "来电登记没有这种来源")
-		f.Fields = map[string]string{"source": f.Public}
-		return incident.Incident{}, false, f
+		return incident.Incident{}, false, fault.New(fault.Invalid, "来电登记没有这种来源").At("source")
 	}
 	if draft.Caller == nil {
 		draft.Caller = &incident.Caller{}

@@ -261,9 +261,7 @@ func shownFor(ctx context.Context, tx pgx.Tx, ranking, id uuid.UUID) error {
 		return err
 	}
 	if err != nil || of != id {
-		f := fault.New(fault.Invalid, "候选名单不是为这个事件查询的，请重新查询候选人")
-		f.Fields = map[string]string{"ranking": f.Public}
-		return f
+		return fault.New(fault.Invalid, "候选名单不是为这个事件查询的，请重新查询候选人").At("ranking")
 	}
 	return nil
 }

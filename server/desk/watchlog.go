@@ -224,7 +224,5 @@ func (d *Desk) now() time.Time { return d.clock().UTC().Truncate(time.Microsecon
 
 // field is a fault about one field of the form.
 func field(name, what string) error {
-	f := fault.New(fault.Invalid, "%s", what)
-	f.Fields = map[string]string{name: what}
-	return f
+	return fault.New(fault.Invalid, "%s", what).At(name)
 }

@@ -261,9 +261,7 @@ func (d *Desk) ActOnWhistle(ctx context.Context, by access.Principal, id uuid.UU
 			return err
 		}
 		if version != 0 && version != w.Version {
-			f := fault.New(fault.Conflict, "哨单刚被他人更新，请刷新后再操作")
-			f.Fields = map[string]string{"version": f.Public}
-			return f
+			return fault.New(fault.Conflict, "哨单刚被他人更新，请刷新后再操作").At("version")
 		}
 		do := incident.WhistleDo{Action: action, Org: deed.Org, Note: deed.Note, Reply: deed.Reply, Result: deed.Result, Grade: deed.Grade, Reason: deed.Reason}
 		if err := d.prepareWhistle(ctx, tx, w, deed, &do, now); err != nil {

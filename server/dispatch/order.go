@@ -208,9 +208,7 @@ func (o Order) move(m move, deed incident.Deed, by access.Principal, now time.Ti
 		}
 	case incident.Arrive:
 		if deed.Point == nil {
-			f := fault.New(fault.Invalid, "请打开定位后再报到场")
-			f.Fields = map[string]string{"point": f.Public}
-			return o, f
+			return o, fault.New(fault.Invalid, "请打开定位后再报到场").At("point")
 		}
 		if o.ArrivedAt == nil {
 			o.ArrivedAt = &now
@@ -226,14 +224,10 @@ func (o Order) move(m move, deed incident.Deed, by access.Principal, now time.Ti
 		o.EndedAt, o.EndCode, o.EndReason = &now, deed.Code, strings.TrimSpace(deed.Reason)
 		needs := m.Do == incident.Return || m.Do == incident.Refuse || m.Do == incident.Recall || m.Do == incident.Reassign || m.Do == incident.Waive
 		if needs && o.EndReason == "" {
-			f := fault.New(fault.Invalid, "请填写理由")
-			f.Fields = map[string]string{"reason": f.Public}
-			return o, f
+			return o, fault.New(fault.Invalid, "请填写理由").At("reason")
 		}
 		if m.Do == incident.Return && !slices.Contains(incident.ReturnCodes(), deed.Code) {
-			f := fault.New(fault.Invalid, "请选择退回原因")
-			f.Fields = map[string]string{"code": f.Public}
-			return o, f
+			return o, fault.New(fault.Invalid, "请选择退回原因").At("code")
 		}
 	}
 	return o, nil

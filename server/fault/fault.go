@@ -50,6 +50,12 @@ func Because(cause error, kind Kind, format string, args ...any) *Fault {
 	return &Fault{Kind: kind, Public: fmt.Sprintf(format, args...), Cause: cause}
 }
 
+// At says which field of the request the sentence is about.
+func (f *Fault) At(field string) *Fault {
+	f.Fields = map[string]string{field: f.Public}
+	return f
+}
+
 // Of returns the kind of err, or "" when err is nil or no fault.
 func Of(err error) Kind {
 	var f *Fault

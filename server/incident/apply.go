@@ -86,9 +86,7 @@ func (a *act) has(any ...Capacity) bool {
 }
 
 func invalid(field, sentence string) error {
-	f := fault.New(fault.Invalid, "%s", sentence)
-	f.Fields = map[string]string{field: sentence}
-	return f
+	return fault.New(fault.Invalid, "%s", sentence).At(field)
 }
 
 func conflict(format string, args ...any) error { return fault.New(fault.Conflict, format, args...) }

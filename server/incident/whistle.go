@@ -260,7 +260,7 @@ func (w Whistle) Apply(do WhistleDo, by access.Principal, now time.Time) (out Wh
 	do.Note, do.Reply, do.Reason = strings.TrimSpace(do.Note), strings.TrimSpace(do.Reply), strings.TrimSpace(do.Reason)
 	for field, text := range map[string]string{"note": do.Note, "reply": do.Reply, "reason": do.Reason} {
 		if utf8.RuneCountInString(text) > 1000 || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
-			return w, false, wrongField(field, "太长，或含有无法保存的字符")
+			return w, false, invalid(field, "太长，或含有无法保存的字符")
 		}
 	}
 	w.Need = slices.Clone(w.Need)
@@ -309,7 +309,7 @@ func (w Whistle) move(s whistleStep, do WhistleDo, by access.Principal, now time
 		w.ConfirmedByName, w.ConfirmNote = by.Name, do.Note
 	default:
 		if do.Note == "" && (s.Action == "refuse" || w.State != WhistleRated) {
-			return w, false, wrongField("note", "请写明原因")
+			return w, false, invalid("note", "请写明原因")
 		}
 		w.State, w.ClosedByName, w.ClosedAt, w.CloseNote = s.To, by.Name, &now, do.Note
 	}
@@ -325,7 +325,7 @@ func (c *Called) step(s whistleStep, do WhistleDo, by access.Principal, now time
 	case "check_in":
 		outside := do.DistanceM != nil && *do.DistanceM > float64(fence)
 		if outside && utf8.RuneCountInString(do.Reason) < 2 {
-			return wrongField("reason", "您距现场超过规定范围，请说明原因后再报到")
+			return invalid("reason", "您距现场超过规定范围，请说明原因后再报到")
 		}
 		if c.CheckedInAt != nil { // a second person of the department: recorded, moves nothing
 			return nil
@@ -345,18 +345,18 @@ func (c *Called) step(s whistleStep, do WhistleDo, by access.Principal, now time
 		c.WorkingAt, c.WorkNote = &now, do.Note
 	case "reply":
 		if do.Reply == "" {
-			return wrongField("reply", "请填写处置结果")
+			return invalid("reply", "请填写处置结果")
 		}
 		if do.Result == "" {
 			do.Result = "solved"
 		}
 		if !slices.Contains([]string{"solved", "partly", "cannot", "not_exist"}, do.Result) {
-			return wrongField("result", "没有这种结果")
+			return invalid("result", "没有这种结果")
 		}
 		c.RepliedAt, c.RepliedByName, c.Reply, c.Result = &now, by.Name, do.Reply, do.Result
 	case "rate":
 		if do.Grade < 1 || do.Grade > 5 {
-			return wrongField("grade", "评价为 1 至 5 分")
+			return invalid("grade", "评价为 1 至 5 分")
 		}
 		grade := do.Grade
 		c.RatedAt, c.RatedByName, c.Grade, c.RateNote = &now, by.Name, &grade, do.Note
@@ -518,12 +518,6 @@ func (r WhistleRecord) Masked(wall bool) WhistleRecord {
 	}
 	r.Whistle = r.Whistle.Masked(wall)
 	return r
-}
-
-func wrongField(field, what string) error {
-	f := fault.New(fault.Invalid, "%s", what)
-	f.Fields = map[string]string{field: what}
-	return f
 }
 
 var whistleNames = map[string]string{

@@ -228,7 +228,5 @@ func said(s string, least, most int) bool {
 }
 
 func badText(field, sentence string) error {
-	f := fault.New(fault.Invalid, "%s", sentence)
-	f.Fields = map[string]string{field: sentence}
-	return f
+	return fault.New(fault.Invalid, "%s", sentence).At(field)
 }

@@ -140,9 +140,7 @@ func AddAlarmDevice(ctx context.Context, q Querier, d AlarmDevice) (id int64, er
 	d = d.filled()
 	err = q.QueryRow(ctx, sqlAddAlarmDevice, d.Org, d.Grid, d.Ident, d.Name, d.Kind, d.Protocol, d.Place, d.Point, d.Contact, d.Phone, d.Mode, d.Schedule, d.IntervalS, d.Settings).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		f := fault.New(fault.Conflict, "设备编号 %s 已登记", d.Ident)
-		f.Fields = map[string]string{"ident": f.Public}
-		return 0, f
+		return 0, fault.New(fault.Conflict, "设备编号 %s 已登记", d.Ident).At("ident")
 	}
 	if err != nil {
 		return 0, fmt.Errorf("add the alarm device: %w", err)
@@ -331,9 +329,7 @@ SELECT o.region_id, o.id, $2, $3, $4, $5, $6, NULLIF($7::bigint, 0) FROM org o W
 func AddAlarmSource(ctx context.Context, q Querier, s AlarmSource, by int64) (id int64, err error) {
 	err = q.QueryRow(ctx, sqlAddAlarmSource, s.Org, s.Name, s.Kind, s.Note, s.Secret, s.CIDR, by).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		f := fault.New(fault.Conflict, "来源名称 %s 已被使用", s.Name)
-		f.Fields = map[string]string{"name": f.Public}
-		return 0, f
+		return 0, fault.New(fault.Conflict, "来源名称 %s 已被使用", s.Name).At("name")
 	}
 	if err != nil {
 		return 0, fmt.Errorf("add the alarm source: %w", err)

@@ -104,9 +104,7 @@ ON CONFLICT (gb_id) DO NOTHING RETURNING c.id`
 func AddCamera(ctx context.Context, q Querier, c territory.Camera) (id int64, err error) {
 	err = q.QueryRow(ctx, sqlPutCamera, c.Org, c.GBID, c.Name, c.Kind, c.Place, c.Point, c.Heading, c.FOV, c.RangeM, c.Network, c.Stream, c.Status, c.Sensitivity).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
-		f := fault.New(fault.Conflict, "国标编码 %s 已登记", c.GBID)
-		f.Fields = map[string]string{"gb_id": f.Public}
-		return 0, f
+		return 0, fault.New(fault.Conflict, "国标编码 %s 已登记", c.GBID).At("gb_id")
 	}
 	if err != nil {
 		return 0, fmt.Errorf("add the camera: %w", err)

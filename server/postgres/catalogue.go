@@ -87,18 +87,14 @@ func UpdateCategory(ctx context.Context, q Querier, e incident.CatalogueEntry) e
 		return categoryError(err)
 	}
 	if tag.RowsAffected() == 0 {
-		f := fault.New(fault.Conflict, "这个类别刚被他人修改，请刷新后再改")
-		f.Fields = map[string]string{"version": f.Public}
-		return f
+		return fault.New(fault.Conflict, "这个类别刚被他人修改，请刷新后再改").At("version")
 	}
 	return nil
 }
 
 func categoryError(err error) error {
 	if Violates(err, "category_parent_code_fkey") {
-		f := fault.Because(err, fault.Invalid, "没有这个上级类别")
-		f.Fields = map[string]string{"parent": f.Public}
-		return f
+		return fault.Because(err, fault.Invalid, "没有这个上级类别").At("parent")
 	}
 	if err != nil {
 		return fmt.Errorf("write the category: %w", err)
@@ -243,9 +239,7 @@ func PutDepartment(ctx context.Context, q Querier, d DepartmentRow) error {
 		return fmt.Errorf("write the department: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		f := fault.New(fault.Conflict, "这个部门刚被他人修改，请刷新后再改")
-		f.Fields = map[string]string{"version": f.Public}
-		return f
+		return fault.New(fault.Conflict, "这个部门刚被他人修改，请刷新后再改").At("version")
 	}
 	codes := []string{}
 	for _, c := range d.Categories {
@@ -256,9 +250,7 @@ func PutDepartment(ctx context.Context, q Querier, d DepartmentRow) error {
 		return fmt.Errorf("look up the categories: %w", err)
 	}
 	if known != len(codes) {
-		f := fault.New(fault.Invalid, "有不存在或已停用的事件类别")
-		f.Fields = map[string]string{"categories": f.Public}
-		return f
+		return fault.New(fault.Invalid, "有不存在或已停用的事件类别").At("categories")
 	}
 	if _, err := q.Exec(ctx, sqlRouteCategories, d.ID, codes); err != nil {
 		return fmt.Errorf("route the categories: %w", err)

@@ -55,9 +55,7 @@ func UpdateDataClass(ctx context.Context, q Querier, c DataClass, now time.Time,
 		return fmt.Errorf("write the record of processing: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		f := fault.New(fault.Conflict, "这条处理记录刚被他人修改，请刷新后再改")
-		f.Fields = map[string]string{"version": f.Public}
-		return f
+		return fault.New(fault.Conflict, "这条处理记录刚被他人修改，请刷新后再改").At("version")
 	}
 	return nil
 }

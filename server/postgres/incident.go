@@ -191,17 +191,6 @@ func Categories(ctx context.Context, q Querier) ([]Category, error) {
 	return list, nil
 }
 
-const sqlCategoryKnown = `SELECT EXISTS (SELECT FROM category WHERE code = $1 AND NOT retired) OR NOT EXISTS (SELECT FROM category)`
-
-// CategoryKnown reports whether the catalogue has the code; a house without a catalogue takes any.
-func CategoryKnown(ctx context.Context, q Querier, code string) (bool, error) {
-	var ok bool
-	if err := q.QueryRow(ctx, sqlCategoryKnown, code).Scan(&ok); err != nil {
-		return false, fmt.Errorf("look up the category: %w", err)
-	}
-	return ok, nil
-}
-
 const sqlAnyIncident = `SELECT EXISTS (SELECT FROM incident)`
 
 // AnyIncident reports whether the house has had a case yet.

@@ -69,9 +69,7 @@ func SetSkills(ctx context.Context, tx pgx.Tx, worker int64, codes []string) err
 		return fmt.Errorf("look up the skills: %w", err)
 	}
 	if known != len(codes) {
-		f := fault.New(fault.Invalid, "有的技能不在技能目录中")
-		f.Fields = map[string]string{"skills": f.Public}
-		return f
+		return fault.New(fault.Invalid, "有的技能不在技能目录中").At("skills")
 	}
 	if _, err := tx.Exec(ctx, sqlDropSkills, worker, codes); err != nil {
 		return fmt.Errorf("write what the worker can do: %w", err)

@@ -310,9 +310,7 @@ func DecideVisit(ctx context.Context, q Querier, id uuid.UUID, version int32, ve
 		return fmt.Errorf("write the verdict on the visit: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		f := fault.New(fault.Conflict, "这条走访刚被他人处理，请刷新后再看")
-		f.Fields = map[string]string{"version": f.Public}
-		return f
+		return fault.New(fault.Conflict, "这条走访刚被他人处理，请刷新后再看").At("version")
 	}
 	return nil
 }

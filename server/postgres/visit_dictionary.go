@@ -82,9 +82,7 @@ func stale(version int32, taken, changed string) error {
 	if version == 0 {
 		field, what = "code", taken
 	}
-	f := fault.New(fault.Conflict, "%s", what)
-	f.Fields = map[string]string{field: what}
-	return f
+	return fault.New(fault.Conflict, "%s", what).At(field)
 }
 
 // InfoItem is an item of basic information (基础信息), or without a parent one of its categories.
@@ -132,9 +130,7 @@ func PutInfoItem(ctx context.Context, q Querier, i InfoItem) error {
 	}
 	tag, err := q.Exec(ctx, sql, i.Code, i.Parent, i.Name, i.Answer, i.Choices, i.Unit, i.Kinds, i.Sort, i.Retired, i.Version)
 	if Violates(err, "info_item_parent_code_fkey") {
-		f := fault.Because(err, fault.Invalid, "没有这个信息类别")
-		f.Fields = map[string]string{"parent": f.Public}
-		return f
+		return fault.Because(err, fault.Invalid, "没有这个信息类别").At("parent")
 	}
 	if err != nil {
 		return fmt.Errorf("write the item of information: %w", err)
@@ -321,9 +317,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT
 func InsertInfoRecord(ctx context.Context, q Querier, r InfoRecord) error {
 	_, err := q.Exec(ctx, sqlInsertInfoRecord, r.ID, r.Region, r.Org, r.Grid, r.Worker, r.Visit, r.Target, r.Item, r.At, r.Value, r.Issue, r.Note, r.ClientID, r.ReceivedAt)
 	if Violates(err, "info_record_item_code_fkey") {
-		f := fault.Because(err, fault.Invalid, "没有这个信息项")
-		f.Fields = map[string]string{"item": f.Public}
-		return f
+		return fault.Because(err, fault.Invalid, "没有这个信息项").At("item")
 	}
 	if err != nil {
 		return fmt.Errorf("file the information: %w", err)

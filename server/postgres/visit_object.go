@@ -238,26 +238,20 @@ func UpdateVisitObject(ctx context.Context, q Querier, o VisitObject, now time.T
 	tag, err := q.Exec(ctx, sqlUpdateVisitObject, o.ID, o.Org, o.Grid, o.Code, o.Kind, o.Name, territory.Initials(o.Name), o.Address, o.Phone, o.Point, o.CycleN, o.CycleUnit, o.Guardian, o.Sensitive,
 		o.ActiveFrom, o.ActiveTo, o.Note, now, o.Version, o.FirstDue)
 	if err == nil && tag.RowsAffected() == 0 {
-		f := fault.New(fault.Conflict, "这个走访对象刚被他人修改，请刷新后再改")
-		f.Fields = map[string]string{"version": f.Public}
-		return f
+		return fault.New(fault.Conflict, "这个走访对象刚被他人修改，请刷新后再改").At("version")
 	}
 	return objectError(err)
 }
 
 func objectError(err error) error {
 	wrong := func(field, what string) error {
-		f := fault.Because(err, fault.Invalid, "%s", what)
-		f.Fields = map[string]string{field: what}
-		return f
+		return fault.Because(err, fault.Invalid, "%s", what).At(field)
 	}
 	switch {
 	case err == nil:
 		return nil
 	case Violates(err, "visit_object_code"):
-		f := fault.Because(err, fault.Conflict, "这个编号已被另一个走访对象使用")
-		f.Fields = map[string]string{"code": f.Public}
-		return f
+		return fault.Because(err, fault.Conflict, "这个编号已被另一个走访对象使用").At("code")
 	case Violates(err, "visit_object_kind_fkey"):
 		return wrong("kind", "没有这个走访对象类型")
 	case Violates(err, "visit_object_guardian_id_fkey"):

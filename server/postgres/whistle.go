@@ -42,9 +42,7 @@ func PutWhistleRule(ctx context.Context, q Querier, r incident.WhistleRule) erro
 		return fmt.Errorf("write the whistle rule: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		f := fault.New(fault.Conflict, "这项参数刚被他人修改，请刷新后再改")
-		f.Fields = map[string]string{"version": f.Public}
-		return f
+		return fault.New(fault.Conflict, "这项参数刚被他人修改，请刷新后再改").At("version")
 	}
 	return nil
 }

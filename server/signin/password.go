@@ -79,9 +79,7 @@ func CheckPassword(login, password string) error {
 	default:
 		return nil
 	}
-	f := fault.New(fault.Invalid, "%s", wrong)
-	f.Fields = map[string]string{"new": wrong}
-	return f
+	return fault.New(fault.Invalid, "%s", wrong).At("new")
 }
 
 func kinds(s string) int {

@@ -199,17 +199,13 @@ func (s *Signin) ChangePassword(ctx context.Context, of access.Session, old, fre
 		return err
 	}
 	if !good {
-		f := fault.New(fault.Invalid, "原密码不正确")
-		f.Fields = map[string]string{"old": f.Public}
-		return f
+		return fault.New(fault.Invalid, "原密码不正确").At("old")
 	}
 	if err := CheckPassword(a.Login, fresh); err != nil {
 		return err
 	}
 	if fresh == old {
-		f := fault.New(fault.Invalid, "新密码不能与原密码相同")
-		f.Fields = map[string]string{"new": f.Public}
-		return f
+		return fault.New(fault.Invalid, "新密码不能与原密码相同").At("new")
 	}
 	hash := HashPassword(fresh)
 	var ended []int64
