@@ -14,7 +14,7 @@ CREATE TABLE trail_day (
   late_at     timestamptz,                  -- of a dirty day: the earliest fix that came after it was archived
   day         date NOT NULL,
   fixes       integer NOT NULL DEFAULT 0,
-  bytes       integer NOT NULL DEFAULT 0,   -- of its chunks' bodies and lines
+  bytes       integer NOT NULL DEFAULT 0,   -- of its bodies and lines
   length_m    real NOT NULL DEFAULT 0,
   dirty       boolean NOT NULL DEFAULT true,
   stays       integer[] NOT NULL DEFAULT '{}',  -- {arrived, left, longitude, latitude in millionths of a degree, radius in dm, certainty in %}, …
@@ -24,9 +24,12 @@ CREATE TABLE trail_day (
 );
 CREATE INDEX trail_day_dirty ON trail_day (day) WHERE dirty;
 
--- A chunk holds the fixes of one worker, device and duty session in one hour, in
--- the codec of geo/trail (docs/protocol.md). line holds those that are left when
--- the good ones are simplified, in the same codec: what an overview draws.
+-- A row holds the fixes of one worker, device and duty session of a day that is
+-- over, or of the hours that have been archived of one that goes on. body is one
+-- chunk after the other in the codec of geo/trail (docs/protocol.md), one for each
+-- hour: parts says where each begins, so that an hour is read without the others.
+-- line is a chunk of those fixes that are left when the good ones are simplified:
+-- what an overview draws.
 CREATE TABLE trail_chunk (
   region_id  bigint NOT NULL,
   worker_id  bigint NOT NULL,
@@ -37,16 +40,26 @@ CREATE TABLE trail_chunk (
   day        date NOT NULL,
   fixes      integer NOT NULL,
   west integer NOT NULL, south integer NOT NULL, east integer NOT NULL, north integer NOT NULL,  -- millionths of a degree
-  hour       smallint NOT NULL,             -- of the day, 0 to 23
+  hour       smallint NOT NULL,             -- of the day, 0 to 23, with which it begins
   seq        smallint NOT NULL,             -- within the hour
+  parts      integer[] NOT NULL,            -- of each chunk {its first fix, its last, ms from the day's midnight; how many; where it ends in body}, …
   line       bytea NOT NULL,
   body       bytea NOT NULL,
   PRIMARY KEY (region_id, day, worker_id, hour, seq)
 );
--- The codec leaves nothing that a general compression finds.
-ALTER TABLE trail_chunk ALTER line SET STORAGE EXTERNAL, ALTER body SET STORAGE EXTERNAL;
+-- The codec leaves nothing that a general compression finds, and of what is kept
+-- as it is a part can be read. The overview needs no second look for its lines.
+ALTER TABLE trail_chunk ALTER line SET STORAGE MAIN, ALTER parts SET STORAGE MAIN, ALTER body SET STORAGE EXTERNAL;
 
--- trail_box is where and when a chunk was: a line from the south-west corner at
+-- trail_parts are the chunks of a row's body; substring(body FROM start FOR size) is one.
+CREATE FUNCTION trail_parts(day date, parts integer[]) RETURNS TABLE (from_at timestamptz, to_at timestamptz, fixes integer, start integer, size integer)
+LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 8 AS $$
+  SELECT (day::timestamp AT TIME ZONE 'Asia/Shanghai') + parts[i] * interval '1 millisecond', (day::timestamp AT TIME ZONE 'Asia/Shanghai') + parts[i + 1] * interval '1 millisecond',
+    parts[i + 2], 1 + CASE WHEN i > 1 THEN parts[i - 1] ELSE 0 END, parts[i + 3] - CASE WHEN i > 1 THEN parts[i - 1] ELSE 0 END
+  FROM generate_series(1, cardinality(parts), 4) i
+$$;
+
+-- trail_box is where and when the fixes of a row were: a line from the south-west corner at
 -- its first instant to the north-east one at its last, M in Unix seconds.
 CREATE FUNCTION trail_box(west integer, south integer, east integer, north integer, from_at timestamptz, to_at timestamptz) RETURNS geometry
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -89,87 +102,163 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
--- trail_fixes reads a chunk: the layout is that of trail.Encode in geo/trail.
+-- trail_svarint reads a signed one.
+CREATE FUNCTION trail_svarint(chunk bytea, INOUT pos integer, OUT v bigint) LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+  SELECT r.pos, (r.v >> 1) # -(r.v & 1) FROM trail_varint(chunk, pos) r
+$$;
+
+-- trail_column reads the m numbers of a column: the layout is that of
+-- trail.Encode in geo/trail. turn is where they begin again, 0 = nowhere.
+-- +goose StatementBegin
+CREATE FUNCTION trail_column(chunk bytea, m integer, turn bigint, INOUT pos integer, OUT x bigint[]) LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
+DECLARE
+  shape integer := get_byte(chunk, pos); s integer := shape >> 4; t integer := shape & 15;
+  run bigint; step bigint; v bigint := 0; g bigint; level bigint; pace bigint; spread bigint; z bigint; e bigint; about bigint; rest bigint;
+  hold bigint := 0; held integer := 0; k integer; q integer; w integer; got integer; i integer := 0;
+BEGIN
+  x := array_fill(0::bigint, ARRAY[m]);
+  pos := pos + 1;
+  IF shape IN (240, 241) THEN
+    step := 0;
+    IF shape = 241 THEN
+      SELECT r.pos, r.v INTO pos, v FROM trail_svarint(chunk, pos) r;
+      i := 1;
+      x[1] := v;
+    END IF;
+    WHILE i < m LOOP
+      SELECT r.pos, r.v INTO pos, run FROM trail_varint(chunk, pos) r;
+      SELECT r.pos, r.v + step INTO pos, step FROM trail_svarint(chunk, pos) r;
+      IF run < 1 OR run > m - i THEN RAISE EXCEPTION 'not a chunk of fixes: a run is too long' USING ERRCODE = 'data_corrupted'; END IF;
+      FOR j IN i + 1 .. i + run LOOP
+        v := CASE shape WHEN 240 THEN step ELSE v + step END;
+        x[j] := v;
+      END LOOP;
+      i := i + run;
+    END LOOP;
+    RETURN;
+  END IF;
+  IF s > 9 OR t > 9 THEN RAISE EXCEPTION 'not a chunk of fixes: a column of unknown shape' USING ERRCODE = 'data_corrupted'; END IF;
+  SELECT r.pos, r.v INTO pos, v FROM trail_svarint(chunk, pos) r;
+  SELECT r.pos, r.v INTO pos, g FROM trail_varint(chunk, pos) r;
+  SELECT r.pos, r.v * 256 INTO pos, level FROM trail_svarint(chunk, pos) r;
+  SELECT r.pos, r.v INTO pos, pace FROM trail_svarint(chunk, pos) r;
+  spread := 1::bigint << get_byte(chunk, pos);
+  pos := pos + 1;
+  x[1] := v;
+  FOR j IN 2 .. m LOOP
+    k := 0;
+    rest := (11 * spread) >> 8;
+    WHILE rest > 0 AND k < 20 LOOP
+      rest := rest >> 1;
+      k := k + 1;
+    END LOOP;
+    about := (level + 128) >> 8;
+    q := 0;
+    LOOP
+      IF held = 0 THEN
+        hold := get_byte(chunk, pos);
+        pos := pos + 1;
+        held := 8;
+      END IF;
+      held := held - 1;
+      EXIT WHEN hold & 1 = 1;
+      hold := hold >> 1;
+      q := q + 1;
+      EXIT WHEN q = 8;
+    END LOOP;
+    IF q < 8 THEN hold := hold >> 1; END IF;
+    w := CASE WHEN q < 8 THEN k ELSE 6 END; -- bits to read next
+    LOOP
+      WHILE held < w LOOP
+        IF held > 48 THEN RAISE EXCEPTION 'not a chunk of fixes: a number is too long' USING ERRCODE = 'data_corrupted'; END IF;
+        hold := hold | (get_byte(chunk, pos)::bigint << held);
+        pos := pos + 1;
+        held := held + 8;
+      END LOOP;
+      z := hold & ((1::bigint << w) - 1);
+      hold := hold >> w;
+      held := held - w;
+      EXIT WHEN q <> 8;
+      q := 9; -- it is written out: what was read is its width
+      w := z;
+    END LOOP;
+    IF q < 8 THEN z := z | (q::bigint << k); END IF;
+    e := (z >> 1) # -(z & 1);
+    IF q < 8 THEN
+      IF t < 9 THEN pace := pace + (e << 8 >> t); END IF;
+      level := level + pace + CASE WHEN s < 9 THEN e << 8 >> s ELSE 0 END;
+      spread := spread + ((16 * z - spread) >> 4);
+    ELSE
+      level := ((about + e) << 8) + pace;
+    END IF;
+    x[j] := v + g * (about + e);
+    IF turn > 0 THEN x[j] := (x[j] % turn + turn) % turn; END IF;
+  END LOOP;
+END $$;
+-- +goose StatementEnd
+
+-- trail_fixes reads a chunk.
 -- +goose StatementBegin
 CREATE FUNCTION trail_fixes(chunk bytea)
 RETURNS TABLE (at timestamptz, lon double precision, lat double precision, accuracy real, speed real, course real, flags integer, source smallint)
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
   size integer := length(chunk) - 4;
-  n integer; pos integer; shape integer; k integer; b integer; g bigint; u bigint;
-  x bigint; d bigint; num bigint; m bigint; w integer; mask bigint; hold bigint; held integer; base integer; i integer; upto integer;
-  cell bigint[];
+  n integer; pos integer; u bigint; said integer; run bigint; part bigint[];
+  ms bigint[]; x bigint[]; y bigint[]; flag bigint[]; door bigint[]; figure bigint[] := '{}';
 BEGIN
-  IF size < 2 OR get_byte(chunk, 0) <> 1 OR trail_crc(chunk, size) <>
+  IF size < 2 OR get_byte(chunk, 0) <> 2 OR trail_crc(chunk, size) <>
      get_byte(chunk, size) + get_byte(chunk, size + 1) * 256::bigint + get_byte(chunk, size + 2) * 65536::bigint + get_byte(chunk, size + 3) * 16777216::bigint THEN
     RAISE EXCEPTION 'not a chunk of fixes, or a damaged one' USING ERRCODE = 'data_corrupted';
   END IF;
   SELECT r.pos, r.v INTO pos, u FROM trail_varint(chunk, 1) r;
   IF u > 65536 THEN RAISE EXCEPTION 'not a chunk of fixes: too many' USING ERRCODE = 'data_corrupted'; END IF;
   n := u;
-  cell := array_fill(0::bigint, ARRAY[8 * n]);
-  FOR c IN 0 .. CASE WHEN n > 0 THEN 7 ELSE -1 END LOOP
-    base := c * n;
-    shape := get_byte(chunk, pos);
-    pos := pos + 1;
-    k := shape >> 4;
-    b := shape & 15;
-    IF k > 2 THEN RAISE EXCEPTION 'not a chunk of fixes: column %', c USING ERRCODE = 'data_corrupted'; END IF;
-    x := 0; d := 0; i := 0;
-    IF k > 0 THEN
-      SELECT r.pos, (r.v >> 1) # -(r.v & 1) INTO pos, x FROM trail_varint(chunk, pos) r;
-      cell[base + 1] := x;
-      i := 1;
-    END IF;
-    IF k > 1 AND n > 1 THEN
-      SELECT r.pos, (r.v >> 1) # -(r.v & 1) INTO pos, d FROM trail_varint(chunk, pos) r;
-      x := x + d;
-      cell[base + 2] := x;
-      i := 2;
-    END IF;
-    SELECT r.pos, r.v INTO pos, g FROM trail_varint(chunk, pos) r;
-    WHILE i < n LOOP
-      SELECT r.pos, (r.v >> 1) # -(r.v & 1) INTO pos, m FROM trail_varint(chunk, pos) r;
-      w := 0;
-      upto := n;
-      IF b > 0 THEN
-        w := get_byte(chunk, pos);
-        pos := pos + 1;
-        upto := least(n, i + (1 << b));
-      END IF;
-      mask := (1::bigint << w) - 1;
-      hold := 0;
-      held := 0;
-      WHILE i < upto LOOP
-        WHILE held < w LOOP
-          hold := hold | (get_byte(chunk, pos)::bigint << held);
-          pos := pos + 1;
-          held := held + 8;
+  IF n > 0 THEN
+    SELECT r.pos, r.x INTO pos, ms FROM trail_column(chunk, n, 0, pos) r;
+    SELECT r.pos, r.x INTO pos, x FROM trail_column(chunk, n, 0, pos) r;
+    SELECT r.pos, r.x INTO pos, y FROM trail_column(chunk, n, 0, pos) r;
+    figure := array_fill(NULL::bigint, ARRAY[3 * n]); -- accuracy, speed, course
+    FOR c IN 0 .. 2 LOOP
+      DECLARE
+        runs integer[] := '{}'; told boolean := true; i integer := 0; k integer := 0;
+      BEGIN
+        said := 0;
+        WHILE i < n LOOP
+          SELECT r.pos, r.v INTO pos, run FROM trail_varint(chunk, pos) r;
+          IF run > n - i OR run = 0 AND runs <> '{}' THEN RAISE EXCEPTION 'not a chunk of fixes: a run is too long' USING ERRCODE = 'data_corrupted'; END IF;
+          runs := runs || run::integer;
+          i := i + run;
+          IF told THEN said := said + run; END IF;
+          told := NOT told;
         END LOOP;
-        num := (m + (hold & mask)) * g;
-        hold := hold >> w;
-        held := held - w;
-        i := i + 1;
-        CASE k
-          WHEN 0 THEN x := num;
-          WHEN 1 THEN x := x + num;
-          ELSE d := d + num; x := x + d;
-        END CASE;
-        cell[base + i] := x;
-      END LOOP;
+        IF said > 0 THEN SELECT r.pos, r.x INTO pos, part FROM trail_column(chunk, said, CASE c WHEN 2 THEN 180 ELSE 0 END, pos) r; END IF;
+        i := 0;
+        FOR nr IN 1 .. cardinality(runs) LOOP
+          IF nr % 2 = 1 THEN
+            FOR j IN 1 .. runs[nr] LOOP
+              figure[c * n + i + j] := part[k + j];
+            END LOOP;
+            k := k + runs[nr];
+          END IF;
+          i := i + runs[nr];
+        END LOOP;
+      END;
     END LOOP;
-  END LOOP;
+    SELECT r.pos, r.x INTO pos, flag FROM trail_column(chunk, n, 0, pos) r;
+    SELECT r.pos, r.x INTO pos, door FROM trail_column(chunk, n, 0, pos) r;
+  END IF;
   IF pos <> size THEN RAISE EXCEPTION 'not a chunk of fixes: bytes left over' USING ERRCODE = 'data_corrupted'; END IF;
   FOR j IN 1 .. n LOOP
-    at := CASE WHEN cell[j] < -210866803200000 THEN '-infinity' -- a wrong clock, beyond what PostgreSQL dates
-      ELSE '1970-01-01 00:00:00+00'::timestamptz + make_interval(secs => cell[j] / 1000) + (cell[j] % 1000) * interval '1 millisecond' END;
-    lon := cell[n + j] / 1e6::double precision;
-    lat := cell[2 * n + j] / 1e6::double precision;
-    accuracy := CASE WHEN cell[3 * n + j] > 0 THEN (cell[3 * n + j] - 1)::real / 10::real END;
-    speed := CASE WHEN cell[4 * n + j] > 0 THEN (cell[4 * n + j] - 1)::real / 20::real END;
-    course := CASE WHEN cell[5 * n + j] > 0 THEN (cell[5 * n + j] - 1)::real / 0.5::real END;
-    flags := ((cell[6 * n + j] + 2147483648) & 4294967295) - 2147483648; -- 32 bits, the highest of which is the sign here
-    source := cell[7 * n + j];
+    at := CASE WHEN ms[j] < -210866803200000 THEN '-infinity' -- a wrong clock, beyond what PostgreSQL dates
+      ELSE '1970-01-01 00:00:00+00'::timestamptz + make_interval(secs => ms[j] / 1000) + (ms[j] % 1000) * interval '1 millisecond' END;
+    lon := x[j] / 1e6::double precision;
+    lat := y[j] / 1e6::double precision;
+    accuracy := figure[j]::real / 10::real;
+    speed := figure[n + j]::real / 20::real;
+    course := figure[2 * n + j]::real / 0.5::real;
+    flags := ((flag[j] + 2147483648) & 4294967295) - 2147483648; -- 32 bits, the highest of which is the sign here
+    source := door[j];
     RETURN NEXT;
   END LOOP;
 END $$;
@@ -197,7 +286,9 @@ LANGUAGE sql STABLE AS $$
   WITH days AS MATERIALIZED (SELECT * FROM trail_days(region, worker, since, until)), kept AS MATERIALIZED (
     SELECT c.device_id, x.* FROM days d
     JOIN trail_chunk c ON c.region_id = region AND c.worker_id = worker AND c.day = d.day AND c.from_at < until AND c.to_at >= since
-    CROSS JOIN LATERAL trail_fixes(c.body) x WHERE x.at >= since AND x.at < until
+    CROSS JOIN LATERAL trail_parts(c.day, c.parts) p
+    CROSS JOIN LATERAL trail_fixes(substring(c.body FROM p.start FOR p.size)) x
+    WHERE p.from_at < until AND p.to_at >= since AND x.at >= since AND x.at < until
   ), came AS (
     SELECT f.* FROM days d CROSS JOIN LATERAL (
       SELECT date_trunc('milliseconds', r.at) AS at, r.geom, r.accuracy, r.speed, r.course, r.flags, r.source, r.device_id FROM fix r
@@ -267,8 +358,8 @@ BEGIN
             AND NOT EXISTS (SELECT FROM %1$I r WHERE r.region_id = o.region_id AND r.worker_id = o.worker_id AND r.at = o.at AND r.device_id = o.device_id)
         ) a GROUP BY region_id, worker_id
       ), kept AS (
-        SELECT c.region_id, c.worker_id, sum(c.fixes) AS n FROM trail_chunk c JOIN trail_day t USING (region_id, day, worker_id)
-        WHERE c.day IN ($2, $2 + 1) AND c.from_at >= $1 AND c.from_at < $1 + interval '1 day' AND NOT t.dirty GROUP BY 1, 2
+        SELECT c.region_id, c.worker_id, sum(p.fixes) AS n FROM trail_chunk c JOIN trail_day t USING (region_id, day, worker_id) CROSS JOIN LATERAL trail_parts(c.day, c.parts) p
+        WHERE c.day IN ($2, $2 + 1) AND p.from_at >= $1 AND p.from_at < $1 + interval '1 day' AND NOT t.dirty GROUP BY 1, 2
       ), short AS (
         SELECT raw.region_id, raw.worker_id FROM raw LEFT JOIN kept USING (region_id, worker_id) WHERE COALESCE(kept.n, 0) < raw.n
       ), mark AS (

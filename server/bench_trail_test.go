@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -38,15 +40,17 @@ func scaleOf(b *testing.B, name string, d int) int {
 // of everybody. The baseline is the same run's raw partition: its bytes a row
 // with the index, and the time to read a day, an hour or a worker-day out of it.
 // GRIDWARD_TRAIL_WORKERS and GRIDWARD_TRAIL_DAYS make it larger. Each worker
-// has two days of his own, which then repeat.
+// has two days of his own, which then repeat. One more day is played before it
+// is archived, and while its hours are.
 func BenchmarkTrails(b *testing.B) {
 	workers, days := scaleOf(b, "GRIDWARD_TRAIL_WORKERS", 60), scaleOf(b, "GRIDWARD_TRAIL_DAYS", 2)
 	for b.Loop() {
 		s := newScale(b, workers, days)
 		s.fill()
-		s.archive()
 		s.sizes()
 		s.play()
+		s.playOn()
+		s.today()
 	}
 }
 
@@ -58,9 +62,9 @@ type scale struct {
 	ids           []postgres.PlayPerson
 	path          string
 	days          int
-	first, today  workday.Day
+	first, last   workday.Day // of the archived days, and the day after them
+	own           [][2]simulate.Outing
 	fixes         int
-	perDay        int
 	dayOf         func(d workday.Day) (from, to time.Time)
 	raw, archived float64 // bytes a fix
 }
@@ -82,8 +86,13 @@ func newScale(b *testing.B, workers, days int) *scale {
 			s.people = append(s.people, p)
 		}
 	}
-	s.today = workday.DayOf(time.Now().In(incident.BusinessZone()))
-	s.first = s.today - workday.Day(days)
+	if len(s.people) < workers {
+		b.Fatalf("the street has %d people with a grid", len(s.people))
+	}
+	s.last = workday.DayOf(time.Now().In(incident.BusinessZone())) - 1
+	s.first = s.last - workday.Day(days)
+	_, err = postgres.KeepPartitions(s.ctx, s.db.Pool, days+2)
+	s.must(err)
 	s.dayOf = func(d workday.Day) (time.Time, time.Time) { return d.Start(), d.Start().Add(24 * time.Hour) }
 	s.must(s.db.Pool.QueryRow(s.ctx, `SELECT path FROM org WHERE code = $1`, fixtures.StreetCode).Scan(&s.path))
 	for _, p := range s.people {
@@ -94,62 +103,75 @@ func newScale(b *testing.B, workers, days int) *scale {
 	return s
 }
 
-// fill makes two days of everybody, and writes them again and again, day by day.
+// say tells how far it is: at full size it takes a while.
+func (s *scale) say(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "%s "+format+"\n", append([]any{time.Now().Format(time.TimeOnly)}, args...)...)
+}
+
+// fill makes two days of everybody, writes them again and again, day by day, and
+// does at the end of each what its night would have done.
 func (s *scale) fill() {
 	ground, err := simulate.Street()
 	s.must(err)
-	own := make([][2]simulate.Outing, len(s.people))
+	s.own = make([][2]simulate.Outing, len(s.people))
 	var all errgroup.Group
 	all.SetLimit(4)
 	base := s.first.Start().Add(8 * time.Hour)
 	for i, p := range s.people {
 		all.Go(func() error {
 			for k := range 2 {
-				own[i][k] = ground.Outing(p.Grids[0], uint64(i*2+k), simulate.Plan{From: base.Add(time.Duration(i%600) * time.Second), Long: 8 * time.Hour, Step: 5 * time.Second})
+				s.own[i][k] = ground.Outing(p.Grids[0], uint64(i*2+k), simulate.Plan{From: base.Add(time.Duration(i%600) * time.Second), Long: 8 * time.Hour, Step: 5 * time.Second})
 			}
 			return nil
 		})
 	}
 	s.must(all.Wait())
-	began := time.Now()
+	var filling, archiving time.Duration
 	for d := range s.days {
-		past := make([]postgres.PastOuting, len(s.people))
-		for i, p := range s.people {
-			o := own[i][d%2].Again(time.Duration(d) * 24 * time.Hour)
-			past[i] = postgres.PastOuting{Worker: p.Code, Session: o.Session, Purpose: o.Purpose, From: o.From, To: o.To, Fixes: o.Fixes}
-		}
-		n, err := postgres.AddPast(s.ctx, s.db, past)
-		s.must(err)
+		began := time.Now()
+		n := s.write(s.first + workday.Day(d))
 		s.fixes += n
-		s.perDay = n
+		filling += time.Since(began)
+		began = time.Now()
+		day := s.first + workday.Day(d)
+		run, err := timekeeper.ArchiveTrails(s.ctx, s.db, day.Start(), (day + 1).Start().Add(time.Hour))
+		s.must(err)
+		if run.Days != len(s.people) || int(run.Fixes) != n || run.Failed > 0 {
+			s.b.Fatalf("archived %d worker-days of %d, %d fixes of %d, %d failed", run.Days, len(s.people), run.Fixes, n, run.Failed)
+		}
+		archiving += time.Since(began)
+		s.say("day %d of %d: %d fixes, archived in %.1f s", d+1, s.days, n, time.Since(began).Seconds())
 	}
 	s.b.ReportMetric(float64(s.fixes), "fixes")
-	s.b.ReportMetric(float64(s.fixes)/time.Since(began).Seconds(), "filled/s")
-	_, err = s.db.Pool.Exec(s.ctx, `ANALYZE fix`)
+	s.b.ReportMetric(float64(s.fixes)/filling.Seconds(), "filled/s")
+	s.b.ReportMetric(archiving.Seconds()/float64(s.days), "night_s")
+	s.b.ReportMetric(float64(s.fixes)/archiving.Seconds(), "archived/s")
+	_, err = s.db.Pool.Exec(s.ctx, `ANALYZE fix, trail_chunk, trail_day`)
 	s.must(err)
 }
 
-// archive does what the nights would have done.
-func (s *scale) archive() {
-	run, err := timekeeper.ArchiveTrails(s.ctx, s.db, s.first.Start(), time.Now())
-	s.must(err)
-	if run.Days != len(s.people)*s.days || int(run.Fixes) != s.fixes || run.Failed > 0 {
-		s.b.Fatalf("archived %d days of %d, %d fixes of %d, %d failed", run.Days, len(s.people)*s.days, run.Fixes, s.fixes, run.Failed)
+// write writes everybody's day as fixes that came.
+func (s *scale) write(day workday.Day) int {
+	past := make([]postgres.PastOuting, len(s.people))
+	for i, p := range s.people {
+		o := s.own[i][(day-s.first)%2].Again(time.Duration(day-s.first) * 24 * time.Hour)
+		past[i] = postgres.PastOuting{Worker: p.Code, Session: o.Session, Purpose: o.Purpose, From: o.From, To: o.To, Fixes: o.Fixes}
 	}
-	s.b.ReportMetric(run.Took.Seconds()/float64(s.days), "night_s")
-	s.b.ReportMetric(float64(run.Fixes)/run.Took.Seconds(), "archived/s")
-	_, err = s.db.Pool.Exec(s.ctx, `ANALYZE trail_chunk, trail_day`)
+	n, err := postgres.AddPast(s.ctx, s.db, past)
 	s.must(err)
+	return n
 }
 
 func (s *scale) sizes() {
 	var raw, kept, body int64
 	s.must(s.db.Pool.QueryRow(s.ctx, `SELECT sum(pg_total_relation_size(i.inhrelid))::bigint FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-		WHERE i.inhparent = 'fix'::regclass AND c.relname BETWEEN $1 AND $2`, "fix_"+s.first.Start().UTC().Format("20060102"), "fix_"+s.today.Start().UTC().Format("20060102")).Scan(&raw))
+		WHERE i.inhparent = 'fix'::regclass AND c.relname BETWEEN $1 AND $2`, "fix_"+s.first.Start().UTC().Format("20060102"), "fix_"+s.last.Start().UTC().Format("20060102")).Scan(&raw))
 	s.must(s.db.Pool.QueryRow(s.ctx, `SELECT pg_total_relation_size('trail_chunk') + pg_total_relation_size('trail_day'), (SELECT sum(length(body)) FROM trail_chunk)`).Scan(&kept, &body))
-	var heap, toast, index, lines int64
-	s.must(s.db.Pool.QueryRow(s.ctx, `SELECT pg_relation_size('trail_chunk'), pg_total_relation_size(reltoastrelid), pg_indexes_size('trail_chunk'), (SELECT sum(length(line)) FROM trail_chunk) FROM pg_class WHERE oid = 'trail_chunk'::regclass`).Scan(&heap, &toast, &index, &lines))
-	s.b.Logf("of trail_chunk: %.2f B/fix in rows, %.2f in TOAST, %.2f in indexes; bodies %.2f, lines %.2f", float64(heap)/float64(s.fixes), float64(toast)/float64(s.fixes), float64(index)/float64(s.fixes), float64(body)/float64(s.fixes), float64(lines)/float64(s.fixes))
+	var heap, toast, index, lines, day int64
+	s.must(s.db.Pool.QueryRow(s.ctx, `SELECT pg_relation_size('trail_chunk'), pg_total_relation_size(reltoastrelid), pg_indexes_size('trail_chunk'), (SELECT sum(length(line)) FROM trail_chunk), pg_total_relation_size('trail_day')
+		FROM pg_class WHERE oid = 'trail_chunk'::regclass`).Scan(&heap, &toast, &index, &lines, &day))
+	each := func(n int64) float64 { return float64(n) / float64(s.fixes) }
+	s.say("B/fix: rows with their lines %.3f (lines %.3f), TOAST %.3f (bodies %.3f), indexes %.3f, trail_day %.3f", each(heap), each(lines), each(toast), each(body), each(index), each(day))
 	s.raw, s.archived = float64(raw)/float64(s.fixes), float64(kept)/float64(s.fixes)
 	s.b.ReportMetric(s.raw, "raw_B/fix")
 	s.b.ReportMetric(s.archived, "B/fix")
@@ -234,6 +256,56 @@ func (s *scale) play() {
 			s.must(err)
 		}
 	})*1000, "decode_us")
+}
+
+// playOn reads the whole day hour by hour, as a player does, and decodes it.
+func (s *scale) playOn() {
+	from, to := s.dayOf(s.first + workday.Day(s.days/2))
+	hours, fixes := 0, []trail.Fix{}
+	began := time.Now()
+	for at := from; at.Before(to); at = at.Add(time.Hour) {
+		hour := postgres.Reading{People: s.ids, From: at, To: at.Add(time.Hour), Scope: []string{s.path}}
+		b, err := hour.Chunks(s.ctx, s.db.Pool)
+		s.must(err)
+		if len(b) > 0 {
+			hours++
+		}
+		for len(b) > 0 {
+			size := binary.LittleEndian.Uint32(b[4:])
+			fixes, err = trail.Decode(fixes[:0], b[8:8+size])
+			s.must(err)
+			b = b[8+size:]
+		}
+	}
+	s.b.ReportMetric(float64(hours)*3600/time.Since(began).Seconds(), "x_played")
+}
+
+// today plays a day that is not in the archive, and one of which all hours are
+// but the one that goes on and half of the one before.
+func (s *scale) today() {
+	n := s.write(s.last)
+	_, err := s.db.Pool.Exec(s.ctx, `ANALYZE fix`)
+	s.must(err)
+	from, to := s.dayOf(s.last)
+	r := postgres.Reading{People: s.ids, From: from, To: to, Scope: []string{s.path}}
+	first := func(what string) {
+		began := time.Now()
+		frames, err := r.Overview(s.ctx, s.db.Pool)
+		s.must(err)
+		if len(frames) == 0 {
+			s.b.Fatal("an empty overview")
+		}
+		s.b.ReportMetric(float64(time.Since(began).Milliseconds()), what)
+	}
+	first("unarchived_ms")
+	now := from.Add(15*time.Hour + 50*time.Minute)
+	for h := 9; h < 16; h++ {
+		_, err := timekeeper.ArchiveTrails(s.ctx, s.db, from, from.Add(time.Duration(h)*time.Hour+50*time.Minute))
+		s.must(err)
+	}
+	r.To = now
+	first("today_ms")
+	s.say("a day of %d fixes, played before it was archived and at %s", n, now.Format(time.TimeOnly))
 }
 
 func median(v []float64) float64 {

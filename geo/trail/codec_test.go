@@ -103,7 +103,7 @@ func TestChunkIsSmall(t *testing.T) {
 		hour := walkHour(seed, 720)
 		bytes, fixes = bytes+len(Encode(nil, hour)), fixes+len(hour)
 	}
-	if each := float64(bytes) / float64(fixes); each > 5.2 {
+	if each := float64(bytes) / float64(fixes); each > 4.5 {
 		t.Errorf("%.2f bytes a fix", each)
 	} else {
 		t.Logf("%.2f bytes a fix", each)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
@@ -32,7 +33,28 @@ var golden = map[string]struct {
 		{0, orb.Point{0, 0}, nan(), nan(), nan(), 1, 1},
 		{1_790_000_000_000, orb.Point{-0.000001, 0.000001}, 0.05, 0.03, 360, 2, 2},
 	}},
-	"hour": {"an hour on foot, a fix every five seconds, some figures missing", holed(walkHour(7, 720))},
+	"north": {"to and fro across north, by a clock of whole seconds that misses beats; once in the next town, once in the next year", northward()},
+	"hour":  {"an hour on foot, a fix every five seconds, some figures missing", holed(walkHour(7, 720))},
+}
+
+// northward is what its note says.
+func northward() []Fix {
+	r := rand.New(rand.NewPCG(3, 1))
+	fixes := make([]Fix, 90)
+	ms, lon := int64(1_790_000_000_000), 114.2
+	for i := range fixes {
+		ms += 5000 * int64(1+i%17/16)
+		lon += 2e-5 * r.NormFloat64()
+		fixes[i] = Fix{ms, orb.Point{lon, 22.69 + 6e-5*float64(i)}, float32(3 + r.IntN(9)), 1.35, float32(math.Mod(720+12*r.NormFloat64(), 360)), 0, 4}
+		switch {
+		case i == 40:
+			fixes[i].Point[0] += 0.7
+		case i%13 > 10:
+			fixes[i].Course = nan()
+		}
+	}
+	fixes[89].Ms += 365 * 86_400_000
+	return fixes
 }
 
 // holed takes figures and fixes out of an hour.
@@ -76,8 +98,7 @@ func tell(note string, fixes []Fix) []byte {
 		return &x
 	}
 	for _, f := range fixes {
-		c := f.units()
-		out.Fixes = append(out.Fixes, toldFix{c[0], c[1], c[2], said(f.Accuracy, perMetre), said(f.Speed, perMS), said(f.Course, perCourse), f.Flags, f.Source})
+		out.Fixes = append(out.Fixes, toldFix{f.Ms, place(f.Point[0]), place(f.Point[1]), said(f.Accuracy, perMetre), said(f.Speed, perMS), said(f.Course, perCourse), f.Flags, f.Source})
 	}
 	text, err := json.Marshal(out)
 	if err != nil {

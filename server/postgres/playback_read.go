@@ -98,11 +98,16 @@ const playChunks = ` FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::
 JOIN trail_chunk c ON c.region_id = n.region AND c.day = n.day AND c.worker_id = n.worker AND c.from_at < $6 AND c.to_at >= $5
 JOIN worker w ON w.id = n.worker LEFT JOIN duty_session d ON d.id = c.session_id JOIN org o ON o.id = COALESCE(d.org_id, w.org_id) AND o.path LIKE ANY ($7)`
 
-const sqlPlayCounts = `SELECT n.nr, c.from_at, c.to_at, c.fixes, CASE WHEN c.from_at < $5 OR c.to_at >= $6 THEN c.body END` + playChunks
+const playParts = playChunks + ` CROSS JOIN LATERAL trail_parts(c.day, c.parts) p WHERE p.from_at < $6 AND p.to_at >= $5`
+
+const sqlPlayCounts = `SELECT n.nr, p.from_at, p.to_at, p.fixes, CASE WHEN p.from_at < $5 OR p.to_at >= $6 THEN substring(c.body FROM p.start FOR p.size) END` + playParts
 
 const sqlPlayLines = `SELECT n.nr, c.from_at, c.to_at, c.line` + playChunks + ` ORDER BY n.nr, c.day, c.hour, c.seq`
 
-const sqlPlayBodies = `SELECT n.nr, c.from_at, c.to_at, c.body` + playChunks + ` ORDER BY n.nr, c.day, c.hour, c.seq`
+// What is sorted are references; the bodies are read afterwards, in that order.
+const sqlPlayBodies = `
+SELECT s.nr, s.from_at, s.to_at, substring(s.body FROM s.start FOR s.size)
+FROM (SELECT n.nr, p.*, c.body` + playParts + ` ORDER BY n.nr, c.day, c.hour, c.seq, p.start) s`
 
 // The raw fixes of stretches; those beside the partitions come too.
 const playRaw = ` FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[]) AS n(nr, region, worker, since, till)
@@ -224,6 +229,37 @@ func within(fixes []trail.Fix, from, to time.Time) []trail.Fix {
 	return fixes[a:max(a, b)]
 }
 
+// between is the part of a simplified way in [from, to): where a step of it
+// crosses a border, the place there is its end.
+func between(line []trail.Fix, from, to time.Time) []trail.Fix {
+	part := within(line, from, to)
+	start, end := from.UnixMilli(), to.UnixMilli()-1
+	after := func(ms int64) int { // the first that is later
+		n, there := slices.BinarySearchFunc(line, ms, func(f trail.Fix, ms int64) int { return cmp.Compare(f.Ms, ms) })
+		if there {
+			n++
+		}
+		return n
+	}
+	out := make([]trail.Fix, 0, len(part)+2)
+	if i := after(start); i > 0 && i < len(line) && line[i-1].Ms < start {
+		out = append(out, onWay(line[i-1], line[i], start))
+	}
+	out = append(out, part...)
+	if i := after(end); i > 0 && i < len(line) && line[i-1].Ms < end && start < end {
+		out = append(out, onWay(line[i-1], line[i], end))
+	}
+	return out
+}
+
+// onWay is where somebody who goes from a to b is in between.
+func onWay(a, b trail.Fix, ms int64) trail.Fix {
+	k := float64(ms-a.Ms) / float64(b.Ms-a.Ms)
+	b.Ms = ms
+	b.Point[0], b.Point[1] = a.Point[0]+k*(b.Point[0]-a.Point[0]), a.Point[1]+k*(b.Point[1]-a.Point[1])
+	return b
+}
+
 // frame appends one frame of a playback: the person's number, a length, a chunk.
 func frame(dst []byte, number int32, chunk []byte) []byte {
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(number))
@@ -233,12 +269,10 @@ func frame(dst []byte, number int32, chunk []byte) []byte {
 
 // Overview returns the simplified ways of all people as frames.
 func (r Reading) Overview(ctx context.Context, q Querier) ([]byte, error) {
-	return r.frames(ctx, q, sqlPlayLines, func(dst []byte, number int32, list []Tracked) []byte {
+	return r.frames(ctx, q, sqlPlayLines, between, func(dst []byte, number int32, list []Tracked) []byte {
 		good := judge(list).good
 		for _, device := range slices.Sorted(maps.Keys(good)) {
-			for part := range slices.Chunk(outline(good[device], overviewM), trail.MaxChunk) {
-				dst = frame(dst, number, trail.Encode(nil, part))
-			}
+			dst = frame(dst, number, sketch(good[device]))
 		}
 		return dst
 	})
@@ -246,7 +280,7 @@ func (r Reading) Overview(ctx context.Context, q Querier) ([]byte, error) {
 
 // Chunks returns every fix of all people as frames, those of a person ordered by time.
 func (r Reading) Chunks(ctx context.Context, q Querier) ([]byte, error) {
-	return r.frames(ctx, q, sqlPlayBodies, func(dst []byte, number int32, list []Tracked) []byte {
+	return r.frames(ctx, q, sqlPlayBodies, within, func(dst []byte, number int32, list []Tracked) []byte {
 		byDevice := map[int64][]trail.Fix{}
 		for i := range list {
 			byDevice[list[i].Device] = append(byDevice[list[i].Device], list[i].Fix)
@@ -260,7 +294,7 @@ func (r Reading) Chunks(ctx context.Context, q Querier) ([]byte, error) {
 	})
 }
 
-func (r Reading) frames(ctx context.Context, q Querier, sql string, put func(dst []byte, number int32, list []Tracked) []byte) ([]byte, error) {
+func (r Reading) frames(ctx context.Context, q Querier, sql string, cut func(fixes []trail.Fix, from, to time.Time) []trail.Fix, put func(dst []byte, number int32, list []Tracked) []byte) ([]byte, error) {
 	fail := func(err error) ([]byte, error) { return nil, fmt.Errorf("read a playback: %w", err) }
 	p, err := r.plan(ctx, q)
 	if err != nil {
@@ -286,7 +320,7 @@ func (r Reading) frames(ctx context.Context, q Querier, sql string, put func(dst
 		if fixes, err = trail.Decode(fixes[:0], bytes); err != nil {
 			return err
 		}
-		if part := within(fixes, r.From, r.To); len(part) > 0 {
+		if part := cut(fixes, r.From, r.To); len(part) > 0 {
 			out = frame(out, nr, trail.Encode(nil, part))
 		}
 		return nil

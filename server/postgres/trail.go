@@ -231,10 +231,10 @@ func float4Of(b []byte) float32 {
 }
 
 const sqlTrailBodies = `
-SELECT device_id, session_id, body FROM trail_chunk
-WHERE region_id = $1 AND worker_id = $2 AND day = ANY ($3::date[]) AND from_at < $5 AND to_at >= $4 ORDER BY day, hour, seq`
+SELECT c.device_id, c.session_id, substring(c.body FROM p.start FOR p.size) FROM trail_chunk c CROSS JOIN LATERAL trail_parts(c.day, c.parts) p
+WHERE c.region_id = $1 AND c.worker_id = $2 AND c.day = ANY ($3::date[]) AND c.from_at < $5 AND c.to_at >= $4 AND p.from_at < $5 AND p.to_at >= $4`
 
-// keptTracks decodes the chunks of the days that touch [from, to).
+// keptTracks decodes the chunks of the days that touch [from, to), in any order.
 func keptTracks(ctx context.Context, q Querier, region, worker int64, days []time.Time, from, to time.Time) ([]Tracked, error) {
 	fail := func(err error) ([]Tracked, error) { return nil, fmt.Errorf("read the archive: %w", err) }
 	rows, err := q.Query(ctx, sqlTrailBodies, region, worker, days, from, to)

@@ -1,7 +1,6 @@
 package postgres
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -21,8 +20,11 @@ const (
 	settled = 20 * time.Minute
 	// LateAfter is from when a fix must be told to the archive, which may have its hour already.
 	LateAfter = 10 * time.Minute
-	// overviewM is how far an overview's position may be from a good fix at its instant, metres.
+	// overviewM is how far an overview's position may be from a good fix at its
+	// instant, metres; roughM of it are what rounding a place to perRough takes.
 	overviewM = 12
+	roughM    = 0.8
+	perRough  = 1e5 // of a degree
 )
 
 // trailReject are the flags of a fix that is no part of a trail. TooFast is not
@@ -128,8 +130,9 @@ FROM (SELECT COALESCE(sum(fixes), 0)::integer AS fixes, COALESCE(sum(length(body
 WHERE region_id = $1 AND worker_id = $2 AND day = $3 RETURNING c.fixes, c.bytes`
 
 // ArchiveDay brings the archive of a worker's day up to now, in one transaction:
-// the hours that are over, or all of them again when fixes came late. Raw fixes
-// are read, never changed.
+// the hours that are over, or all of them again when fixes came late. When the
+// day is over its hours become one row of each device and session. Raw fixes are
+// read, never changed.
 func ArchiveDay(ctx context.Context, tx pgx.Tx, d WorkerDay, now time.Time) (out Archived, err error) {
 	fail := func(err error) (Archived, error) { return out, fmt.Errorf("archive a worker's day: %w", err) }
 	midnight := BusinessDay(d.Day)
@@ -152,11 +155,12 @@ func ArchiveDay(ctx context.Context, tx pgx.Tx, d WorkerDay, now time.Time) (out
 			return out, nil
 		}
 	}
+	over := edge.Equal(midnight.Add(dayLong))
 	fresh, err := rawTracks(ctx, tx, d.Region, d.Worker, start, edge)
 	if err != nil {
 		return fail(err)
 	}
-	if !dirty && len(fresh) == 0 {
+	if !dirty && len(fresh) == 0 && !over {
 		if _, err := tx.Exec(ctx, sqlTrailGoesOn, d.Region, d.Worker, day, edge); err != nil {
 			return fail(err)
 		}
@@ -168,21 +172,24 @@ func ArchiveDay(ctx context.Context, tx pgx.Tx, d WorkerDay, now time.Time) (out
 			return fail(err)
 		}
 		all = append(all, fresh...)
+		sortTracks(all)
 	}
 	for i := range all {
 		all[i].Fix = all[i].Stored()
 	}
 	judged := judge(all)
 	hour := int(start.Sub(midnight) / hourLong)
-	chunks := chunksOf(all, judged, midnight, hour)
+	if over {
+		hour = 0
+	}
 	if _, err := tx.Exec(ctx, sqlDropChunks, d.Region, d.Worker, day, hour); err != nil {
 		return fail(err)
 	}
-	if err := putChunks(ctx, tx, d, day, chunks); err != nil {
+	if err := putChunks(ctx, tx, d, day, chunksOf(all, judged, midnight, hour)); err != nil {
 		return fail(err)
 	}
 	m := judged.marks(midnight)
-	out = Archived{Written: true, Late: dirty && until != nil}
+	out = Archived{Written: dirty || len(fresh) > 0, Late: dirty && until != nil}
 	if err := tx.QueryRow(ctx, sqlTrailDone, d.Region, d.Worker, day, edge, now, m.stays, m.gaps, m.outliers, m.length).Scan(&out.Fixes, &out.Bytes); err != nil {
 		return fail(err)
 	}
@@ -266,26 +273,28 @@ type chunk struct {
 	from, to                 time.Time
 	fixes                    int32
 	west, south, east, north int32
+	parts                    []int32
 	line, body               []byte
 }
 
-// chunksOf cuts a day into chunks, from the hour on.
+// chunksOf cuts a day into rows by device and session, from the hour on, and
+// their fixes into chunks by the hour.
 func chunksOf(all []Tracked, v verdict, midnight time.Time, hour int) []chunk {
 	type key struct {
-		hour    int16
 		device  int64
 		session uuid.UUID
 	}
-	hourOf := func(ms int64) int16 { return int16((ms - midnight.UnixMilli()) / hourLong.Milliseconds()) }
+	zero := midnight.UnixMilli()
+	hourOf := func(f trail.Fix) int { return int((f.Ms - zero) / hourLong.Milliseconds()) }
 	groups := map[key][]trail.Fix{}
 	owner := map[[2]int64]uuid.UUID{} // device and instant → session
 	var keys []key
 	for i := range all {
 		t := &all[i]
-		k := key{hourOf(t.Ms), t.Device, t.Session}
-		if int(k.hour) < hour {
+		if hourOf(t.Fix) < hour {
 			continue
 		}
+		k := key{t.Device, t.Session}
 		if groups[k] == nil {
 			keys = append(keys, k)
 		}
@@ -295,33 +304,54 @@ func chunksOf(all []Tracked, v verdict, midnight time.Time, hour int) []chunk {
 	good := map[key][]trail.Fix{}
 	for device, fixes := range v.good {
 		for _, f := range fixes {
-			if h := hourOf(f.Ms); int(h) >= hour {
-				k := key{h, device, owner[[2]int64{device, f.Ms}]}
+			if hourOf(f) >= hour {
+				k := key{device, owner[[2]int64{device, f.Ms}]}
 				good[k] = append(good[k], f)
 			}
 		}
 	}
-	slices.SortStableFunc(keys, func(a, b key) int { return cmp.Compare(a.hour, b.hour) })
 	chunks := make([]chunk, 0, len(keys))
-	seq := int16(0)
-	for i, k := range keys {
-		if i > 0 && keys[i-1].hour != k.hour {
-			seq = 0
+	seqs := [24]int16{}
+	for _, k := range keys {
+		fixes := groups[k]
+		last := fixes[len(fixes)-1]
+		first := hourOf(fixes[0])
+		c := chunk{hour: int16(first), seq: seqs[first], device: k.device, session: k.session, fixes: int32(len(fixes)), line: sketch(good[k]),
+			from: time.UnixMilli(fixes[0].Ms), to: time.UnixMilli(last.Ms), west: math.MaxInt32, south: math.MaxInt32, east: math.MinInt32, north: math.MinInt32}
+		seqs[first]++
+		for _, f := range fixes {
+			x, y := micro(f.Point[0]), micro(f.Point[1])
+			c.west, c.south, c.east, c.north = min(c.west, x), min(c.south, y), max(c.east, x), max(c.north, y)
 		}
-		line := trail.Encode(nil, outline(good[k], overviewM))
-		for part := range slices.Chunk(groups[k], trail.MaxChunk) {
-			c := chunk{hour: k.hour, seq: seq, device: k.device, session: k.session, fixes: int32(len(part)), line: line, body: trail.Encode(nil, part),
-				from: time.UnixMilli(part[0].Ms), to: time.UnixMilli(part[len(part)-1].Ms), west: math.MaxInt32, south: math.MaxInt32, east: math.MinInt32, north: math.MinInt32}
-			for _, f := range part {
-				x, y := micro(f.Point[0]), micro(f.Point[1])
-				c.west, c.south, c.east, c.north = min(c.west, x), min(c.south, y), max(c.east, x), max(c.north, y)
+		for len(fixes) > 0 {
+			n := 1
+			for h := hourOf(fixes[0]); n < min(len(fixes), trail.MaxChunk) && hourOf(fixes[n]) == h; {
+				n++
 			}
-			chunks = append(chunks, c)
-			seq++
-			line = trail.Encode(nil, nil) // the first part has it
+			c.body = trail.Encode(c.body, fixes[:n])
+			c.parts = append(c.parts, int32(fixes[0].Ms-zero), int32(fixes[n-1].Ms-zero), int32(n), int32(len(c.body)))
+			fixes = fixes[n:]
 		}
+		chunks = append(chunks, c)
 	}
 	return chunks
+}
+
+// sketch is the chunk that an overview draws of good fixes: those of their
+// outline, as exactly as a map of a street shows them.
+func sketch(good []trail.Fix) []byte {
+	rough := func(v float64) float64 { return math.Round(v*perRough) / perRough }
+	fixes := slices.Clone(outline(good, overviewM-roughM))
+	for m := 2.0 * overviewM; len(fixes) > trail.MaxChunk; m *= 2 { // a day of them is in one chunk
+		fixes = outline(fixes, m)
+	}
+	for i := range fixes {
+		f := &fixes[i]
+		f.Point[0], f.Point[1] = rough(f.Point[0]), rough(f.Point[1])
+		f.Accuracy, f.Speed = float32(math.Round(float64(f.Accuracy))), float32(math.Round(float64(f.Speed)*5)/5)
+		f.Course = float32(math.NaN())
+	}
+	return trail.Encode(nil, fixes)
 }
 
 // outline leaves out fixes while the place at every instant, on the straight
@@ -362,7 +392,7 @@ func outline(fixes []trail.Fix, metres float64) []trail.Fix {
 	return out
 }
 
-var chunkColumns = []string{"region_id", "worker_id", "day", "hour", "seq", "device_id", "session_id", "from_at", "to_at", "fixes", "west", "south", "east", "north", "line", "body"}
+var chunkColumns = []string{"region_id", "worker_id", "day", "hour", "seq", "device_id", "session_id", "from_at", "to_at", "fixes", "west", "south", "east", "north", "parts", "line", "body"}
 
 func putChunks(ctx context.Context, tx pgx.Tx, d WorkerDay, day time.Time, chunks []chunk) error {
 	_, err := tx.CopyFrom(ctx, pgx.Identifier{"trail_chunk"}, chunkColumns, pgx.CopyFromSlice(len(chunks), func(i int) ([]any, error) {
@@ -371,7 +401,7 @@ func putChunks(ctx context.Context, tx pgx.Tx, d WorkerDay, day time.Time, chunk
 		if c.session != (uuid.UUID{}) {
 			session = c.session
 		}
-		return []any{d.Region, d.Worker, day, c.hour, c.seq, c.device, session, c.from, c.to, c.fixes, c.west, c.south, c.east, c.north, c.line, c.body}, nil
+		return []any{d.Region, d.Worker, day, c.hour, c.seq, c.device, session, c.from, c.to, c.fixes, c.west, c.south, c.east, c.north, c.parts, c.line, c.body}, nil
 	}))
 	return err
 }

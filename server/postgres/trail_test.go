@@ -190,12 +190,16 @@ func TestADayReadsTheSameBeforeAndAfterItIsArchived(t *testing.T) {
 	}
 	t.Logf("%.2f bytes a fix in bodies and lines", float64(done.Bytes)/float64(done.Fixes))
 	var n int
-	if w.one(&n, `SELECT count(*) FROM trail_chunk WHERE worker_id = $1`, worker); n != 4 { // 00, 08, 09, 10 o'clock
-		t.Errorf("%d chunks", n)
+	if w.one(&n, `SELECT count(*) FROM trail_chunk WHERE worker_id = $1`, worker); n != 2 { // on duty, and at night
+		t.Errorf("%d rows", n)
 	}
 	if w.one(&n, `SELECT count(*) FROM trail_chunk WHERE worker_id = $1 AND session_id = $2 AND trail_box(west, south, east, north, from_at, to_at) &&&
 		ST_SetSRID(ST_MakeLine(ST_MakePointM(114, 22, extract(epoch from $3::timestamptz)), ST_MakePointM(115, 23, extract(epoch from $3::timestamptz + interval '1 minute'))), 4326)`, worker, session, eight); n != 1 {
-		t.Errorf("%d chunks were there in the first minute", n)
+		t.Errorf("%d rows were there in the first minute", n)
+	}
+	var hours []int32
+	if w.one(&hours, `SELECT array_agg(p.fixes ORDER BY p.from_at) FROM trail_chunk c CROSS JOIN LATERAL trail_parts(c.day, c.parts) p WHERE c.session_id = $1 AND p.to_at - p.from_at < interval '1 hour'`, session); !slices.Equal(hours, []int32{720, 720, 560}) {
+		t.Errorf("by the hour: %d fixes", hours)
 	}
 	// An hour's part, across the hour.
 	from, to := eight.Add(50*time.Minute), eight.Add(70*time.Minute)
@@ -240,8 +244,15 @@ func TestHoursAreArchivedAsTheyPass(t *testing.T) {
 	if done := w.archive(worker, eight, eight.Add(5*time.Hour)); done.Fixes != 1440 || !done.Written {
 		t.Errorf("two hours: %+v", done)
 	}
+	if diff := same(w.fixes(worker, eight, eight.Add(3*time.Hour)), stored(first, second)); diff != "" {
+		t.Errorf("hour by hour: %s", diff)
+	}
 	if done := w.archive(worker, eight, eight.Add(40*time.Hour)); done.Written {
 		t.Errorf("the rest of the day is empty: %+v", done)
+	}
+	var rows int
+	if w.one(&rows, `SELECT count(*) FROM trail_chunk WHERE worker_id = $1`, worker); rows != 1 {
+		t.Errorf("a day that is over is in %d rows", rows)
 	}
 	if diff := same(w.fixes(worker, eight, eight.Add(3*time.Hour)), stored(first, second)); diff != "" {
 		t.Errorf("at last: %s", diff)
@@ -302,7 +313,7 @@ func TestSQLReadsTheArchiveAsGoDoes(t *testing.T) {
 	}
 	// A damaged chunk is said to be one, wherever the damage is.
 	var body []byte
-	w.one(&body, `SELECT body FROM trail_chunk LIMIT 1`)
+	w.one(&body, `SELECT substring(c.body FROM p.start FOR p.size) FROM trail_chunk c, trail_parts(c.day, c.parts) p LIMIT 1`)
 	for _, at := range []int{0, 1, 2, len(body) / 2, len(body) - 1} {
 		bad := slices.Clone(body)
 		bad[at] ^= 0x41

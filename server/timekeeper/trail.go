@@ -4,14 +4,20 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gridward/gridward/server/postgres"
 )
+
+// archivers are the worker-days archived at a time: while one is read from the
+// database, another is judged. More would take it away from those who look.
+const archivers = 2
 
 // trails archives the hours that are over, and the days to which fixes came late.
 type trails struct{}
@@ -70,25 +76,35 @@ func ArchiveTrails(ctx context.Context, db *postgres.DB, since, now time.Time) (
 	if err != nil {
 		return run, err
 	}
+	var mu sync.Mutex
 	var last error
+	var all errgroup.Group
+	all.SetLimit(archivers)
 	for _, d := range due {
-		if err := ctx.Err(); err != nil {
-			return run, fmt.Errorf("archive the trails: %w", err)
-		}
-		var done postgres.Archived
-		err := db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-			done, err = postgres.ArchiveDay(ctx, tx, d, now)
-			return err
+		all.Go(func() error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			var done postgres.Archived
+			err := db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
+				done, err = postgres.ArchiveDay(ctx, tx, d, now)
+				return err
+			})
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case err != nil:
+				run.Failed++
+				last = err
+			case done.Written:
+				run.Days++
+				run.Fixes, run.Bytes = run.Fixes+int64(done.Fixes), run.Bytes+int64(done.Bytes)
+			}
+			return nil
 		})
-		if err != nil {
-			run.Failed++
-			last = err
-			continue
-		}
-		if done.Written {
-			run.Days++
-			run.Fixes, run.Bytes = run.Fixes+int64(done.Fixes), run.Bytes+int64(done.Bytes)
-		}
+	}
+	if err := all.Wait(); err != nil {
+		return run, fmt.Errorf("archive the trails: %w", err)
 	}
 	run.Took = time.Since(began)
 	if run.Days == 0 && run.Failed > 0 {

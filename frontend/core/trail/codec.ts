@@ -1,6 +1,6 @@
 // The chunk of a trail (docs/protocol.md §6), as Go writes it: columns of whole
-// numbers, differenced up to twice, in blocks of a minimum and a width. Both
-// sides read the same golden chunks. A damaged chunk is refused, never half read.
+// numbers, each told by what it differs from a guess that follows the ones before.
+// Both sides read the same golden chunks. A damaged chunk is refused, never half read.
 import type { Fixes } from './path'
 
 export class ChunkError extends Error {}
@@ -11,9 +11,13 @@ export interface Chunk extends Fixes {
   readonly source: Uint8Array
 }
 
-const format = 1
+const format = 2
 const mostFixes = 1 << 16
 const exact = 2 ** 53
+const equalNumbers = 0xf0
+const equalSteps = 0xf1
+/** Of a gain: what is guessed does not learn. */
+const fixed = 9
 
 const table = new Uint32Array(256).map((_zero, i) => {
   let c = i
@@ -32,6 +36,8 @@ class Reader {
   readonly #bytes: Uint8Array
   readonly #end: number
   at: number
+  #hold = 0
+  #held = 0
 
   constructor(bytes: Uint8Array, at: number, end: number) {
     this.#bytes = bytes
@@ -76,97 +82,127 @@ class Reader {
     return first & 1 ? -size - 1 : size
   }
 
-  #block(cells: Float64Array, from: number, to: number): void {
-    const least = this.signed()
-    const width = this.byte()
-    const size = Math.ceil(((to - from) * width) / 8)
-    if (width > 53 || this.at + size > this.#end) throw new ChunkError('a block is damaged')
-    const bytes = this.#bytes
-    let p = this.at
-    this.at += size
-    if (width === 0) {
-      cells.fill(least, from, to)
-      return
+  /** `width` bits of what is held, at most 24; further bytes are taken as needed. */
+  #bits(width: number): number {
+    while (this.#held < width) {
+      this.#hold |= this.byte() << this.#held
+      this.#held += 8
     }
-    if (width <= 24) {
-      const mask = (1 << width) - 1
-      let hold = 0
-      let held = 0
-      for (let i = from; i < to; i++) {
-        while (held < width) {
-          hold |= bytes[p++]! << held
-          held += 8
-        }
-        cells[i] = least + (hold & mask)
-        hold >>>= width
-        held -= width
-      }
-      return
-    }
-    // wide numbers are rare: a leap of weeks or degrees
-    let skip = 0
-    for (let i = from; i < to; i++) {
-      let value = 0
-      for (let got = 0; got < width; ) {
-        const take = Math.min(8 - skip, width - got)
-        value += ((bytes[p]! >> skip) & ((1 << take) - 1)) * 2 ** got
-        got += take
-        skip += take
-        if (skip === 8) {
-          skip = 0
-          p++
-        }
-      }
-      cells[i] = least + value
-    }
+    const value = this.#hold & ((1 << width) - 1)
+    this.#hold >>>= width
+    this.#held -= width
+    return value
   }
 
-  column(cells: Float64Array): void {
-    const n = cells.length
-    const shape = this.byte()
-    const k = shape >> 4
-    const b = shape & 15
-    if (k > 2) throw new ChunkError('a column of unknown shape')
-    const given = Math.min(k, n)
-    const first = given > 0 ? this.signed() : 0
-    const step = given > 1 ? this.signed() : 0
+  /** Bits 0 before the first 1, which is taken, too; at most 8. */
+  #zeros(): number {
+    let zeros = 0
+    while (this.#hold === 0) {
+      zeros += this.#held
+      if (zeros >= 8) {
+        // those beyond the eighth belong to what follows
+        this.#held = zeros - 8
+        return 8
+      }
+      this.#hold = this.byte()
+      this.#held = 8
+    }
+    const more = 31 - Math.clz32(this.#hold & -this.#hold)
+    if (zeros + more >= 8) {
+      this.#hold >>>= 8 - zeros
+      this.#held -= 8 - zeros
+      return 8
+    }
+    this.#hold >>>= more + 1
+    this.#held -= more + 1
+    return zeros + more
+  }
+
+  /** What the shape `s`, `t` guessed, and how far off it was each time. */
+  #guessed(cells: Float64Array, s: number, t: number): void {
+    const zero = this.signed()
     const g = this.unsigned()
-    if (g === 0) throw new ChunkError('a column of unknown shape')
-    if (b === 0) {
-      if (n > given) cells.fill(this.signed(), given)
-    } else for (let i = given; i < n; i += 1 << b) this.#block(cells, i, Math.min(n, i + (1 << b)))
-    if (k === 0) {
-      if (g !== 1) for (let i = 0; i < n; i++) cells[i] = cells[i]! * g
-    } else if (k === 1) {
-      let x = first
-      cells[0] = x
-      for (let i = 1; i < n; i++) {
-        x += cells[i]! * g
-        cells[i] = x
+    let level = this.signed() * 256
+    let pace = this.signed()
+    let spread = 2 ** this.byte()
+    if (g === 0 || spread > 2 ** 30) throw new ChunkError('a column of unknown shape')
+    const byPlace = s === fixed ? 0 : 2 ** (8 - s)
+    const byPace = t === fixed ? 0 : 2 ** (8 - t)
+    cells[0] = zero
+    this.#hold = this.#held = 0
+    for (let i = 1; i < cells.length; i++) {
+      const about = Math.floor((level + 128) / 256)
+      const q = this.#zeros()
+      let e: number
+      if (q < 8) {
+        const k = Math.min(32 - Math.clz32(Math.floor((spread * 11) / 256)), 20)
+        const z = q * 2 ** k + this.#bits(k)
+        e = z & 1 ? -(z >>> 1) - 1 : z >>> 1
+        pace += e * byPace
+        level += pace + e * byPlace
+        spread += Math.floor((16 * z - spread) / 16)
+      } else {
+        const width = this.#bits(6)
+        if (width > 53) throw new ChunkError('a number is too large')
+        let z = 0
+        for (let got = 0; got < width; got += 24) z += this.#bits(Math.min(24, width - got)) * 2 ** got
+        const half = Math.floor(z / 2)
+        e = z % 2 === 1 ? -half - 1 : half
+        level = (about + e) * 256 + pace
       }
-    } else {
-      let x = first
-      let d = step
-      cells[0] = x
-      if (n > 1) {
-        x += d
-        cells[1] = x
-      }
-      for (let i = 2; i < n; i++) {
-        d += cells[i]! * g
-        x += d
+      cells[i] = zero + g * (about + e)
+    }
+  }
+
+  /** The runs of a column of equal numbers, or of equal steps from `x` on. */
+  #runs(cells: Float64Array, from: number, steps: boolean): void {
+    let told = 0
+    let x = from > 0 ? cells[0]! : 0
+    for (let i = from; i < cells.length; ) {
+      const run = this.unsigned()
+      told += this.signed()
+      if (run === 0 || run > cells.length - i) throw new ChunkError('a run is too long')
+      for (const end = i + run; i < end; i++) {
+        x = steps ? x + told : told
         cells[i] = x
       }
     }
-    for (let i = 0; i < n; i++) if (!(Math.abs(cells[i]!) <= exact)) throw new ChunkError('a number is too large')
   }
-}
 
-/** A figure of 0 was not said; one that was said is one more than its units. */
-function figures(cells: Float64Array, units: number): Float32Array {
-  const made = new Float32Array(cells.length)
-  for (let i = 0; i < cells.length; i++) made[i] = cells[i]! > 0 ? (cells[i]! - 1) / units : Number.NaN
-  return made
+  /** Reads as many numbers as there are cells, at least one; `turn` is where they begin again. */
+  column(cells: Float64Array, turn = 0): void {
+    const shape = this.byte()
+    if (shape === equalNumbers) this.#runs(cells, 0, false)
+    else if (shape === equalSteps) {
+      cells[0] = this.signed()
+      this.#runs(cells, 1, true)
+    } else if (shape >> 4 <= fixed && (shape & 15) <= fixed) this.#guessed(cells, shape >> 4, shape & 15)
+    else throw new ChunkError('a column of unknown shape')
+    for (let i = 0; i < cells.length; i++) {
+      if (!(Math.abs(cells[i]!) <= exact)) throw new ChunkError('a number is too large')
+      if (turn > 0) cells[i] = ((cells[i]! % turn) + turn) % turn
+    }
+  }
+
+  /** A column of which some may not have been said: NaN. */
+  figures(into: Float32Array, units: number, turn = 0): void {
+    const runs: number[] = []
+    let said = 0
+    for (let n = 0; n < into.length; ) {
+      const run = this.unsigned()
+      if (run > into.length - n || (run === 0 && runs.length > 0)) throw new ChunkError('a run is too long')
+      if (runs.length % 2 === 0) said += run
+      runs.push(run)
+      n += run
+    }
+    const cells = new Float64Array(said)
+    if (said > 0) this.column(cells, turn)
+    let i = 0
+    let k = 0
+    runs.forEach((run, nr) => {
+      for (const end = i + run; i < end; i++) into[i] = nr % 2 === 0 ? cells[k++]! / units : Number.NaN
+    })
+  }
 }
 
 export function decode(bytes: Uint8Array): Chunk {
@@ -199,14 +235,10 @@ export function decode(bytes: Uint8Array): Chunk {
       lon[i] = lon[i]! / 1e6
       lat[i] = lat[i]! / 1e6
     }
+    reader.figures(made.accuracy, 10)
+    reader.figures(made.speed, 20)
+    reader.figures(made.course, 0.5, 180)
     const cells = new Float64Array(n)
-    const figured = (units: number): Float32Array => {
-      reader.column(cells)
-      return figures(cells, units)
-    }
-    made.accuracy.set(figured(10))
-    made.speed.set(figured(20))
-    made.course.set(figured(0.5))
     reader.column(cells)
     made.flags.set(cells)
     reader.column(cells)

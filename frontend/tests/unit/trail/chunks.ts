@@ -33,32 +33,52 @@ function signed(out: number[], value: number): void {
   }
 }
 
-/** k = 1 and blocks of 16, as wide as they need. */
+/** Every number written out, against the guess that it is the one before. */
 function column(out: number[], x: number[]): void {
-  const rest = x.slice(1).map((value, i) => value - x[i]!)
-  out.push((1 << 4) | 4)
+  out.push(0x09)
   signed(out, x[0]!)
-  unsigned(out, 1)
-  for (let from = 0; from < rest.length; from += 16) {
-    const part = rest.slice(from, from + 16)
-    const least = Math.min(...part)
-    const width = Math.max(...part) === least ? 0 : Math.floor(Math.log2(Math.max(...part) - least)) + 1
-    signed(out, least)
-    out.push(width)
-    const bits = part.flatMap(value =>
-      Array.from({ length: width }, (_, i) => Math.floor((value - least) / 2 ** i) % 2),
-    )
-    for (let i = 0; i < bits.length; i += 8)
-      out.push(bits.slice(i, i + 8).reduce((byte, bit, place) => byte + bit * 2 ** place, 0))
+  out.push(1, 0, 0, 0)
+  const bits: number[] = []
+  const put = (value: number, width: number): void => {
+    for (let i = 0; i < width; i++) bits.push(Math.floor(value / 2 ** i) % 2)
   }
+  for (let i = 1; i < x.length; i++) {
+    const e = x[i]! - x[i - 1]!
+    const z = e < 0 ? -2 * e - 1 : 2 * e
+    const width = z === 0 ? 0 : Math.floor(Math.log2(z)) + 1
+    put(0, 8)
+    put(width, 6)
+    put(z, width)
+  }
+  for (let i = 0; i < bits.length; i += 8)
+    out.push(bits.slice(i, i + 8).reduce((byte, bit, place) => byte + bit * 2 ** place, 0))
+}
+
+/** Who said a figure, and those that were said. */
+function figures(out: number[], said: (number | undefined)[], units: number): void {
+  let run = 0
+  let told = true
+  for (const one of said) {
+    if ((one !== undefined) !== told) {
+      unsigned(out, run)
+      run = 0
+      told = !told
+    }
+    run++
+  }
+  unsigned(out, run)
+  const known = said.filter(one => one !== undefined)
+  if (known.length > 0)
+    column(
+      out,
+      known.map(one => Math.round(one * units)),
+    )
 }
 
 export function encode(fixes: Walked[]): Uint8Array {
-  const out: number[] = [1]
+  const out: number[] = [2]
   unsigned(out, fixes.length)
   if (fixes.length > 0) {
-    const figure = (value: number | undefined, units: number) =>
-      value === undefined ? 0 : 1 + Math.round(value * units)
     column(
       out,
       fixes.map(one => one.at),
@@ -71,17 +91,20 @@ export function encode(fixes: Walked[]): Uint8Array {
       out,
       fixes.map(one => Math.round(one.lat * 1e6)),
     )
-    column(
+    figures(
       out,
-      fixes.map(one => figure(one.accuracy, 10)),
+      fixes.map(one => one.accuracy),
+      10,
     )
-    column(
+    figures(
       out,
-      fixes.map(one => figure(one.speed, 20)),
+      fixes.map(one => one.speed),
+      20,
     )
-    column(
+    figures(
       out,
-      fixes.map(() => 0),
+      fixes.map(() => undefined),
+      0.5,
     )
     column(
       out,
