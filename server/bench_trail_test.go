@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -194,23 +195,21 @@ func (s *scale) play() {
 	day := s.first + workday.Day(s.days/2)
 	from, to := s.dayOf(day)
 	whole := postgres.Reading{People: s.ids, From: from, To: to, Scope: []string{s.path}}
-	var frames []byte
+	var frames bytes.Buffer
 	first := s.timed(5, func() {
-		var err error
-		frames, err = whole.Overview(s.ctx, s.db.Pool)
-		s.must(err)
+		frames.Reset()
+		s.must(whole.Overview(s.ctx, s.db.Pool, &frames))
 	})
-	if len(frames) == 0 {
+	if frames.Len() == 0 {
 		s.b.Fatal("an empty overview")
 	}
 	s.b.ReportMetric(first, "first_ms")
-	s.b.ReportMetric(float64(len(frames))/1024, "first_KiB")
+	s.b.ReportMetric(float64(frames.Len())/1024, "first_KiB")
 	hour := whole
 	hour.From, hour.To = from.Add(10*time.Hour), from.Add(11*time.Hour)
 	s.b.ReportMetric(s.timed(5, func() {
-		var err error
-		frames, err = hour.Chunks(s.ctx, s.db.Pool)
-		s.must(err)
+		frames.Reset()
+		s.must(hour.Chunks(s.ctx, s.db.Pool, &frames))
 	}), "hour_ms")
 	read := func(a, b time.Time, workers []int64) (n int) {
 		rows, err := s.db.Pool.Query(s.ctx, `SELECT worker_id, at, geom, accuracy, speed, course, flags, source FROM fix WHERE worker_id = ANY ($1) AND region_id = $2 AND at >= $3 AND at < $4 ORDER BY worker_id, at`,
@@ -262,16 +261,19 @@ func (s *scale) play() {
 func (s *scale) playOn() {
 	from, to := s.dayOf(s.first + workday.Day(s.days/2))
 	hours, fixes := 0, []trail.Fix{}
+	var frames bytes.Buffer
 	began := time.Now()
 	for at := from; at.Before(to); at = at.Add(time.Hour) {
 		hour := postgres.Reading{People: s.ids, From: at, To: at.Add(time.Hour), Scope: []string{s.path}}
-		b, err := hour.Chunks(s.ctx, s.db.Pool)
-		s.must(err)
+		frames.Reset()
+		s.must(hour.Chunks(s.ctx, s.db.Pool, &frames))
+		b := frames.Bytes()
 		if len(b) > 0 {
 			hours++
 		}
 		for len(b) > 0 {
 			size := binary.LittleEndian.Uint32(b[4:])
+			var err error
 			fixes, err = trail.Decode(fixes[:0], b[8:8+size])
 			s.must(err)
 			b = b[8+size:]
@@ -289,10 +291,10 @@ func (s *scale) today() {
 	from, to := s.dayOf(s.last)
 	r := postgres.Reading{People: s.ids, From: from, To: to, Scope: []string{s.path}}
 	first := func(what string) {
+		var frames bytes.Buffer
 		began := time.Now()
-		frames, err := r.Overview(s.ctx, s.db.Pool)
-		s.must(err)
-		if len(frames) == 0 {
+		s.must(r.Overview(s.ctx, s.db.Pool, &frames))
+		if frames.Len() == 0 {
 			s.b.Fatal("an empty overview")
 		}
 		s.b.ReportMetric(float64(time.Since(began).Milliseconds()), what)

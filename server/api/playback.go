@@ -3,10 +3,12 @@ package api
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
 	"github.com/gridward/gridward/server/access"
@@ -140,15 +142,33 @@ type playback struct {
 	Hours     []postgres.HourFixes `json:"hours" doc:"hours that hold anything"`
 }
 
-// octets is a body of frames.
-type octets struct {
-	ContentType string `header:"Content-Type"`
-	Cache       string `header:"Cache-Control"`
-	Body        []byte
+// frames answers with what write makes, as soon as there is some of it.
+func (a *API) frames(ctx context.Context, id uuid.UUID, write func(w io.Writer) error) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(c huma.Context) {
+		c.SetHeader("Content-Type", "application/octet-stream")
+		c.SetHeader("Cache-Control", "private, no-store")
+		if err := write(flushed{c.BodyWriter()}); err != nil {
+			if ctx.Err() == nil { // nobody waits for it any more otherwise
+				a.Log.ErrorContext(ctx, "a playback broke off", "playback", id, "error", err)
+			}
+			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
+		}
+	}}
 }
 
-func framesOf(b []byte) *octets {
-	return &octets{"application/octet-stream", "private, no-store", b}
+func inFrames(op *huma.Operation) {
+	op.Responses = map[string]*huma.Response{"200": {Description: "Frames", Content: map[string]*huma.MediaType{"application/octet-stream": {}}}}
+}
+
+// flushed sends on what is written to it.
+type flushed struct{ io.Writer }
+
+func (f flushed) Write(b []byte) (int, error) {
+	n, err := f.Writer.Write(b)
+	if to, ok := f.Writer.(http.Flusher); ok && err == nil {
+		to.Flush()
+	}
+	return n, err
 }
 
 func (a *API) playbackRoutes() {
@@ -204,21 +224,20 @@ func (a *API) playbackRoutes() {
 		}, created)
 
 	route(a, http.MethodGet, "/playbacks/{id}/overview", "The simplified ways of all workers as frames (docs/protocol.md, 6)", power(access.SeeTrack),
-		func(ctx context.Context, who access.Session, in *PlaybackID) (*octets, error) {
+		func(ctx context.Context, who access.Session, in *PlaybackID) (*huma.StreamResponse, error) {
 			r, err := a.reading(ctx, who, in.ID)
 			if err != nil {
 				return nil, err
 			}
-			b, err := r.Overview(ctx, a.DB.Pool)
-			return framesOf(b), err
-		})
+			return a.frames(ctx, in.ID, func(w io.Writer) error { return r.Overview(ctx, a.DB.Pool, w) }), nil
+		}, inFrames)
 
 	route(a, http.MethodGet, "/playbacks/{id}/chunks", "Every fix of all workers between two instants as frames (docs/protocol.md, 6)", power(access.SeeTrack),
 		func(ctx context.Context, who access.Session, in *struct {
 			PlaybackID
 			From time.Time `query:"from" required:"true"`
 			To   time.Time `query:"to" required:"true"`
-		}) (*octets, error) {
+		}) (*huma.StreamResponse, error) {
 			r, err := a.reading(ctx, who, in.ID)
 			if err != nil {
 				return nil, err
@@ -229,12 +248,13 @@ func (a *API) playbackRoutes() {
 			if in.To.Before(r.To) {
 				r.To = in.To
 			}
-			if !r.From.Before(r.To) {
-				return framesOf([]byte{}), nil
-			}
-			b, err := r.Chunks(ctx, a.DB.Pool)
-			return framesOf(b), err
-		})
+			return a.frames(ctx, in.ID, func(w io.Writer) error {
+				if !r.From.Before(r.To) {
+					return nil
+				}
+				return r.Chunks(ctx, a.DB.Pool, w)
+			}), nil
+		}, inFrames)
 
 	type events struct {
 		Body struct {

@@ -109,7 +109,7 @@ func TestLateFixesEndInTheArchiveOnce(t *testing.T) {
 	check := func(what string, want int) {
 		t.Helper()
 		var body [][]byte
-		rows, err := s.db.Pool.Query(t.Context(), `SELECT body FROM trail_chunk WHERE worker_id = $1 ORDER BY day, hour, seq`, dev.Worker)
+		rows, err := s.db.Pool.Query(t.Context(), `SELECT substring(c.body FROM p.start FOR p.size) FROM trail_chunk c CROSS JOIN LATERAL trail_parts(c.day, c.parts) p WHERE c.worker_id = $1`, dev.Worker)
 		if err == nil {
 			body, err = pgx.CollectRows(rows, pgx.RowTo[[]byte])
 		}

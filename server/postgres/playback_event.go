@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -52,8 +53,8 @@ WHERE s.worker_id = ANY ($1) AND s.at >= $2 AND s.at < $3`
 
 const sqlPlayMarks = `
 SELECT n.nr, t.day, t.stays, t.gaps, t.outliers,
-  EXISTS (SELECT FROM trail_chunk c JOIN worker w ON w.id = c.worker_id LEFT JOIN duty_session d ON d.id = c.session_id JOIN org o ON o.id = COALESCE(d.org_id, w.org_id)
-    WHERE c.region_id = n.region AND c.day = n.day AND c.worker_id = n.worker AND NOT o.path LIKE ANY ($5))
+  EXISTS (SELECT FROM trail_chunk c JOIN worker w ON w.id = c.worker_id LEFT JOIN duty_session d ON d.id = c.session_id
+    WHERE c.region_id = n.region AND c.day = n.day AND c.worker_id = n.worker AND NOT COALESCE(d.org_id, w.org_id) = ANY (ARRAY(SELECT id FROM org WHERE path LIKE ANY ($5))))
 FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::date[]) AS n(nr, region, worker, day)
 JOIN trail_day t ON t.region_id = n.region AND t.day = n.day AND t.worker_id = n.worker`
 
@@ -81,11 +82,10 @@ func (r Reading) Events(ctx context.Context, q Querier, incidents []string) ([]P
 		return nil, err
 	}
 	var (
-		nr         int32
-		day        time.Time
-		m          marks
-		foreign    bool
-		recomputed []oddStretch
+		nr      int32
+		day     time.Time
+		m       marks
+		foreign bool
 	)
 	if rows, err = q.Query(ctx, sqlPlayMarks, p.number, p.region, p.worker, p.day, Under(r.Scope)); err != nil {
 		return fail(err)
@@ -93,7 +93,7 @@ func (r Reading) Events(ctx context.Context, q Querier, incidents []string) ([]P
 	if _, err := pgx.ForEachRow(rows, []any{&nr, &day, &m.stays, &m.gaps, &m.outliers, &foreign}, func() error {
 		midnight := midnightOf(day)
 		if foreign { // part of the day was for somebody else: its places are not for this reader
-			recomputed = append(recomputed, oddStretch{nr, stretch{latest(midnight, r.From), earliest(midnight.Add(dayLong), r.To)}})
+			p.raw = append(p.raw, personStretch{true, nr, stretch{latest(midnight, r.From), earliest(midnight.Add(dayLong), r.To)}})
 			return nil
 		}
 		list = r.mark(list, nr, midnight, m)
@@ -101,21 +101,20 @@ func (r Reading) Events(ctx context.Context, q Querier, incidents []string) ([]P
 	}); err != nil {
 		return fail(err)
 	}
-	tell := func(number int32, fixes []Tracked) {
-		if len(fixes) > 0 {
-			midnight := BusinessDay(time.UnixMilli(fixes[0].Ms))
-			list = r.mark(list, number, midnight, judge(fixes).marks(midnight))
+	var mu sync.Mutex
+	if err := together(p.raw, func(s personStretch) error {
+		fixes, err := r.tracks(ctx, q, s)
+		if err != nil || len(fixes) == 0 {
+			return err
 		}
-	}
-	if err := r.eachRaw(ctx, q, p, tell); err != nil {
+		midnight := BusinessDay(time.UnixMilli(fixes[0].Ms))
+		m := judge(fixes).marks(midnight)
+		mu.Lock()
+		defer mu.Unlock()
+		list = r.mark(list, s.number, midnight, m)
+		return nil
+	}); err != nil {
 		return fail(err)
-	}
-	for _, s := range append(p.odd, recomputed...) {
-		fixes, err := r.oddTracks(ctx, q, s)
-		if err != nil {
-			return nil, err
-		}
-		tell(s.number, fixes)
 	}
 	slices.SortStableFunc(list, func(a, b PlayEvent) int { return a.At.Compare(b.At) })
 	return list, nil

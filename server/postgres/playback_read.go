@@ -5,11 +5,15 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/gridward/gridward/geo/trail"
 )
@@ -21,18 +25,18 @@ type Reading struct {
 	Scope    []string
 }
 
-// plan says what the archive answers for and what only raw fixes do, as columns.
+// plan says what the archive answers for, as columns, and what only raw fixes do.
 type plan struct {
-	number          []int32 // of the person, for each kept day
-	region, worker  []int64
-	day             []time.Time
-	rawNumber       []int32 // for each stretch of raw fixes
-	rawRegion, rawW []int64
-	since, till     []time.Time
-	odd             []oddStretch // fixes came after the day was archived: read one by one
+	number         []int32 // of the person, for each kept day
+	region, worker []int64
+	day            []time.Time
+	raw            []personStretch // of which the archive does not have all, by person
 }
 
-type oddStretch struct {
+// personStretch is a time of a person; mixed says that fixes came after it was
+// archived, so that both are read.
+type personStretch struct {
+	mixed  bool
 	number int32
 	stretch
 }
@@ -81,47 +85,40 @@ func (r Reading) plan(ctx context.Context, q Querier) (plan, error) {
 			if !s.from.Before(s.to) {
 				continue
 			}
-			if mixed[key{int32(i), dayDate(d)}] {
-				p.odd = append(p.odd, oddStretch{int32(i), s})
-				continue
-			}
-			p.rawNumber, p.rawRegion, p.rawW = append(p.rawNumber, int32(i)), append(p.rawRegion, region[i]), append(p.rawW, worker[i])
-			p.since, p.till = append(p.since, s.from), append(p.till, s.to)
+			p.raw = append(p.raw, personStretch{mixed[key{int32(i), dayDate(d)}], int32(i), s})
 		}
 	}
+	slices.SortStableFunc(p.raw, func(a, b personStretch) int { return cmp.Compare(a.number, b.number) })
 	return p, nil
 }
 
 // The chunks of the kept days that touch [$5, $6), as far as the scope covers
-// what they were for.
+// what they were for. The organisations are looked up once: joined, the planner
+// would read the days again for each of them.
 const playChunks = ` FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::date[]) AS n(nr, region, worker, day)
 JOIN trail_chunk c ON c.region_id = n.region AND c.day = n.day AND c.worker_id = n.worker AND c.from_at < $6 AND c.to_at >= $5
-JOIN worker w ON w.id = n.worker LEFT JOIN duty_session d ON d.id = c.session_id JOIN org o ON o.id = COALESCE(d.org_id, w.org_id) AND o.path LIKE ANY ($7)`
+JOIN worker w ON w.id = n.worker LEFT JOIN duty_session d ON d.id = c.session_id`
 
-const playParts = playChunks + ` CROSS JOIN LATERAL trail_parts(c.day, c.parts) p WHERE p.from_at < $6 AND p.to_at >= $5`
+const playSeen = ` WHERE COALESCE(d.org_id, w.org_id) = ANY (ARRAY(SELECT id FROM org WHERE path LIKE ANY ($7)))`
+
+const playParts = playChunks + ` CROSS JOIN LATERAL trail_parts(c.day, c.parts) p` + playSeen + ` AND p.from_at < $6 AND p.to_at >= $5`
 
 const sqlPlayCounts = `SELECT n.nr, p.from_at, p.to_at, p.fixes, CASE WHEN p.from_at < $5 OR p.to_at >= $6 THEN substring(c.body FROM p.start FOR p.size) END` + playParts
 
-const sqlPlayLines = `SELECT n.nr, c.from_at, c.to_at, c.line` + playChunks + ` ORDER BY n.nr, c.day, c.hour, c.seq`
+const sqlPlayLines = `SELECT n.nr, c.from_at, c.to_at, c.line` + playChunks + playSeen + ` ORDER BY n.nr, c.day, c.hour, c.seq`
 
 // What is sorted are references; the bodies are read afterwards, in that order.
 const sqlPlayBodies = `
 SELECT s.nr, s.from_at, s.to_at, substring(s.body FROM s.start FOR s.size)
 FROM (SELECT n.nr, p.*, c.body` + playParts + ` ORDER BY n.nr, c.day, c.hour, c.seq, p.start) s`
 
-// The raw fixes of stretches; those beside the partitions come too.
-const playRaw = ` FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::timestamptz[]) AS n(nr, region, worker, since, till)
-CROSS JOIN LATERAL (` +
-	`SELECT ` + rawColumns + ` FROM fix f WHERE f.region_id = n.region AND f.worker_id = n.worker AND f.at >= n.since AND f.at < n.till
-UNION ALL
-SELECT ` + rawColumns + ` FROM fix_outside f WHERE f.region_id = n.region AND f.worker_id = n.worker AND f.at >= n.since AND f.at < n.till
-  AND NOT EXISTS (SELECT FROM fix r WHERE r.region_id = f.region_id AND r.worker_id = f.worker_id AND r.at = f.at AND r.device_id = f.device_id)
-) f
-JOIN worker w ON w.id = n.worker LEFT JOIN duty_session d ON d.id = f.session_id JOIN org o ON o.id = COALESCE(d.org_id, w.org_id) AND o.path LIKE ANY ($6)`
-
-const sqlPlayRawCounts = `SELECT n.nr, date_trunc('hour', f.at) AS hour, count(*)::integer, min(f.at), max(f.at)` + playRaw + ` GROUP BY 1, 2`
-
-const sqlPlayRaw = `SELECT f.*, n.nr` + playRaw + ` ORDER BY n.nr`
+const sqlPlayRawCounts = `
+SELECT f.session_id, f.hour, count(*)::integer, min(f.at), max(f.at) FROM (
+  SELECT f.session_id, f.at, date_trunc('hour', f.at) AS hour FROM fix f WHERE f.region_id = $1 AND f.worker_id = $2 AND f.at >= $3 AND f.at < $4
+  UNION ALL
+  SELECT f.session_id, f.at, date_trunc('hour', f.at) FROM fix_outside f WHERE f.region_id = $1 AND f.worker_id = $2 AND f.at >= $3 AND f.at < $4
+    AND NOT EXISTS (SELECT FROM fix r WHERE r.region_id = f.region_id AND r.worker_id = f.worker_id AND r.at = f.at AND r.device_id = f.device_id)
+) f GROUP BY 1, 2`
 
 // Heard is how much of a person there is in a playback.
 type Heard struct {
@@ -167,7 +164,6 @@ func (r Reading) Count(ctx context.Context, q Querier) ([]Heard, []HourFixes, er
 	var (
 		nr, n       int32
 		first, last time.Time
-		hour        time.Time
 		body        []byte
 		fixes       []trail.Fix
 	)
@@ -190,24 +186,18 @@ func (r Reading) Count(ctx context.Context, q Querier) ([]Heard, []HourFixes, er
 	}); err != nil {
 		return fail(err)
 	}
-	if len(p.rawW) > 0 {
-		rows, err := q.Query(ctx, sqlPlayRawCounts, p.rawNumber, p.rawRegion, p.rawW, p.since, p.till, Under(r.Scope))
-		if err != nil {
-			return fail(err)
+	var mu sync.Mutex
+	err = together(p.raw, func(s personStretch) error {
+		list, err := r.rawCounts(ctx, q, s)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range list {
+			add(s.number, c.fixes, c.first, c.last)
 		}
-		if _, err := pgx.ForEachRow(rows, []any{&nr, &hour, &n, &first, &last}, func() error { add(nr, int(n), first, last); return nil }); err != nil {
-			return fail(err)
-		}
-	}
-	for _, s := range p.odd {
-		list, err := r.oddTracks(ctx, q, s)
-		if err != nil {
-			return nil, nil, err
-		}
-		for i := range list {
-			at := time.UnixMilli(list[i].Ms)
-			add(s.number, 1, at, at)
-		}
+		return err
+	})
+	if err != nil {
+		return fail(err)
 	}
 	out := make([]HourFixes, 0, len(hours))
 	for _, h := range slices.Sorted(maps.Keys(hours)) {
@@ -216,9 +206,95 @@ func (r Reading) Count(ctx context.Context, q Querier) ([]Heard, []HourFixes, er
 	return heard, out, nil
 }
 
-func (r Reading) oddTracks(ctx context.Context, q Querier, s oddStretch) ([]Tracked, error) {
+// atOnce is how many people's raw fixes are read at a time.
+const atOnce = 4
+
+// together does something for each of the stretches: one after the other for a
+// person, for several people at a time.
+func together(list []personStretch, do func(s personStretch) error) error {
+	var all errgroup.Group
+	all.SetLimit(atOnce)
+	for len(list) > 0 {
+		n := 1
+		for n < len(list) && list[n].number == list[0].number {
+			n++
+		}
+		own := list[:n]
+		list = list[n:]
+		all.Go(func() error {
+			for _, s := range own {
+				if err := do(s); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return all.Wait()
+}
+
+type rawCount struct {
+	session     uuid.UUID
+	fixes       int
+	first, last time.Time
+}
+
+// rawCounts counts the raw fixes of a stretch that the scope covers, by hour and session.
+func (r Reading) rawCounts(ctx context.Context, q Querier, s personStretch) ([]rawCount, error) {
 	person := r.People[s.number]
-	return SeenTracks(ctx, q, person.Region, person.ID, s.from, s.to, r.Scope)
+	if s.mixed {
+		tracks, err := r.tracks(ctx, q, s)
+		list := make([]rawCount, len(tracks))
+		for i := range tracks {
+			at := time.UnixMilli(tracks[i].Ms)
+			list[i] = rawCount{fixes: 1, first: at, last: at}
+		}
+		return list, err
+	}
+	rows, err := q.Query(ctx, sqlPlayRawCounts, person.Region, person.ID, s.from, s.to)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		list    []rawCount
+		session *uuid.UUID
+		hour    time.Time
+		c       rawCount
+	)
+	if _, err := pgx.ForEachRow(rows, []any{&session, &hour, &c.fixes, &c.first, &c.last}, func() error {
+		if c.session = (uuid.UUID{}); session != nil {
+			c.session = *session
+		}
+		list = append(list, c)
+		return nil
+	}); err != nil || len(list) == 0 {
+		return nil, err
+	}
+	of := make([]Tracked, len(list))
+	for i := range list {
+		of[i].Session = list[i].session
+	}
+	seen, err := seenSessions(ctx, q, person.ID, of, r.Scope)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list, func(c rawCount) bool { return !seen[c.session] }), nil
+}
+
+// tracks reads the fixes of a stretch that the scope covers, by time.
+func (r Reading) tracks(ctx context.Context, q Querier, s personStretch) ([]Tracked, error) {
+	person := r.People[s.number]
+	if s.mixed {
+		return SeenTracks(ctx, q, person.Region, person.ID, s.from, s.to, r.Scope)
+	}
+	list, err := readRaw(ctx, q, person.Region, person.ID, s.from, s.to)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	for i := range list {
+		list[i].Fix = list[i].Stored()
+	}
+	return seenTracks(ctx, q, person.ID, list, r.Scope)
 }
 
 // within are the fixes, ordered by time, of [from, to).
@@ -267,9 +343,10 @@ func frame(dst []byte, number int32, chunk []byte) []byte {
 	return append(dst, chunk...)
 }
 
-// Overview returns the simplified ways of all people as frames.
-func (r Reading) Overview(ctx context.Context, q Querier) ([]byte, error) {
-	return r.frames(ctx, q, sqlPlayLines, between, func(dst []byte, number int32, list []Tracked) []byte {
+// Overview writes the simplified ways of all people as frames: at once what is
+// archived, then the others as they become ready. Several read from q at a time.
+func (r Reading) Overview(ctx context.Context, q Querier, w io.Writer) error {
+	return r.frames(ctx, q, w, sqlPlayLines, between, func(dst []byte, number int32, list []Tracked) []byte {
 		good := judge(list).good
 		for _, device := range slices.Sorted(maps.Keys(good)) {
 			dst = frame(dst, number, sketch(good[device]))
@@ -278,9 +355,9 @@ func (r Reading) Overview(ctx context.Context, q Querier) ([]byte, error) {
 	})
 }
 
-// Chunks returns every fix of all people as frames, those of a person ordered by time.
-func (r Reading) Chunks(ctx context.Context, q Querier) ([]byte, error) {
-	return r.frames(ctx, q, sqlPlayBodies, within, func(dst []byte, number int32, list []Tracked) []byte {
+// Chunks writes every fix of all people as frames, those of a person ordered by time.
+func (r Reading) Chunks(ctx context.Context, q Querier, w io.Writer) error {
+	return r.frames(ctx, q, w, sqlPlayBodies, within, func(dst []byte, number int32, list []Tracked) []byte {
 		byDevice := map[int64][]trail.Fix{}
 		for i := range list {
 			byDevice[list[i].Device] = append(byDevice[list[i].Device], list[i].Fix)
@@ -294,30 +371,30 @@ func (r Reading) Chunks(ctx context.Context, q Querier) ([]byte, error) {
 	})
 }
 
-func (r Reading) frames(ctx context.Context, q Querier, sql string, cut func(fixes []trail.Fix, from, to time.Time) []trail.Fix, put func(dst []byte, number int32, list []Tracked) []byte) ([]byte, error) {
-	fail := func(err error) ([]byte, error) { return nil, fmt.Errorf("read a playback: %w", err) }
+func (r Reading) frames(ctx context.Context, q Querier, w io.Writer, sql string, cut func(fixes []trail.Fix, from, to time.Time) []trail.Fix, put func(dst []byte, number int32, list []Tracked) []byte) error {
+	fail := func(err error) error { return fmt.Errorf("read a playback: %w", err) }
 	p, err := r.plan(ctx, q)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	out := []byte{}
 	var (
+		out         []byte
 		nr          int32
 		first, last time.Time
-		bytes       []byte
+		chunk       []byte
 		fixes       []trail.Fix
 	)
 	rows, err := q.Query(ctx, sql, p.number, p.region, p.worker, p.day, r.From, r.To, Under(r.Scope))
 	if err != nil {
 		return fail(err)
 	}
-	if _, err := pgx.ForEachRow(rows, []any{&nr, &first, &last, &bytes}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&nr, &first, &last, &chunk}, func() error {
 		if !first.Before(r.From) && last.Before(r.To) {
-			out = frame(out, nr, bytes)
+			out = frame(out, nr, chunk)
 			return nil
 		}
 		// The record says which days were looked at: nothing beyond them is handed out.
-		if fixes, err = trail.Decode(fixes[:0], bytes); err != nil {
+		if fixes, err = trail.Decode(fixes[:0], chunk); err != nil {
 			return err
 		}
 		if part := cut(fixes, r.From, r.To); len(part) > 0 {
@@ -327,48 +404,22 @@ func (r Reading) frames(ctx context.Context, q Querier, sql string, cut func(fix
 	}); err != nil {
 		return fail(err)
 	}
-	if err := r.eachRaw(ctx, q, p, func(number int32, list []Tracked) { out = put(out, number, list) }); err != nil {
+	if _, err := w.Write(out); err != nil {
 		return fail(err)
 	}
-	for _, s := range p.odd {
-		list, err := r.oddTracks(ctx, q, s)
-		if err != nil {
-			return nil, err
+	var mu sync.Mutex
+	if err := together(p.raw, func(s personStretch) error {
+		list, err := r.tracks(ctx, q, s)
+		if err != nil || len(list) == 0 {
+			return err
 		}
-		out = put(out, s.number, list)
-	}
-	return out, nil
-}
-
-// eachRaw tells the raw fixes of each person, by time; the list is used again.
-func (r Reading) eachRaw(ctx context.Context, q Querier, p plan, tell func(number int32, list []Tracked)) error {
-	if len(p.rawW) == 0 {
-		return nil
-	}
-	rows, err := q.Query(ctx, sqlPlayRaw, p.rawNumber, p.rawRegion, p.rawW, p.since, p.till, Under(r.Scope))
-	if err != nil {
+		part := put(nil, s.number, list)
+		mu.Lock()
+		defer mu.Unlock()
+		_, err = w.Write(part)
 		return err
+	}); err != nil {
+		return fail(err)
 	}
-	defer rows.Close()
-	var list []Tracked
-	person := int32(-1)
-	flush := func() {
-		if len(list) > 0 {
-			sortTracks(list)
-			tell(person, list)
-			list = list[:0]
-		}
-	}
-	for rows.Next() {
-		v := rows.RawValues()
-		if nr := int32(binary.BigEndian.Uint32(v[len(v)-1])); nr != person {
-			flush()
-			person = nr
-		}
-		t := scanRaw(v)
-		t.Fix = t.Stored()
-		list = append(list, t)
-	}
-	flush()
-	return rows.Err()
+	return nil
 }

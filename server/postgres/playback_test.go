@@ -1,7 +1,9 @@
 package postgres_test
 
 import (
+	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -60,24 +62,23 @@ func TestTheOverviewOf500WorkersIsRight(t *testing.T) {
 		t.Fatal(err)
 	}
 	began := time.Now()
-	bytes := 0
+	kept := 0
 	for i := range folk / 2 {
-		bytes += w.archive(ids[2*i], eight, midnight.Add(26*time.Hour)).Bytes
+		kept += w.archive(ids[2*i], eight, midnight.Add(26*time.Hour)).Bytes
 	}
-	t.Logf("a worker-day archived in %s, %.2f bytes a fix in its bodies and lines", time.Since(began)/(folk/2), float64(bytes)/float64(folk/2*n))
-	r := postgres.Reading{People: people, From: midnight, To: midnight.Add(24 * time.Hour), Scope: []string{""}}
+	t.Logf("a worker-day archived in %s, %.2f bytes a fix in its bodies and lines", time.Since(began)/(folk/2), float64(kept)/float64(folk/2*n))
+	r := postgres.Reading{People: people, From: midnight, To: midnight.Add(24 * time.Hour), Scope: []string{fmt.Sprint(w.region, ".")}}
 	began = time.Now()
-	over, err := r.Overview(t.Context(), w.db.Pool)
-	if err != nil {
+	var over, full bytes.Buffer
+	if err := r.Overview(t.Context(), w.db.Pool, &over); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("the overview in %s, %d bytes", time.Since(began), len(over))
-	lines := ways(t, over)
-	full, err := r.Chunks(t.Context(), w.db.Pool)
-	if err != nil {
+	t.Logf("the overview in %s, %d bytes", time.Since(began), over.Len())
+	lines := ways(t, over.Bytes())
+	if err := r.Chunks(t.Context(), w.db.Pool, &full); err != nil {
 		t.Fatal(err)
 	}
-	fixes := ways(t, full)
+	fixes := ways(t, full.Bytes())
 	heard, hours, err := r.Count(t.Context(), w.db.Pool)
 	if err != nil || len(hours) != 2 {
 		t.Fatalf("%v %v", hours, err)
