@@ -1,7 +1,8 @@
 // The wall as a value: session, figures, cases, people, selection; no Vue in
 // here. Components read its stores; the scene draws what it says.
 import * as api from '@core/api/client'
-import type { Deed, IncidentBody, ScreenControl } from '@core/api/loop'
+import type { ScreenControl } from '@core/api/dispatch'
+import type { Deed, IncidentBody } from '@core/api/loop'
 import type { Grid, Incident, MapSources, Overview, Power, Session, Sos, Urgency } from '@core/api/types'
 import { isOver } from '@core/incident/life'
 import { type SlaColour, slaOf } from '@core/incident/sla'

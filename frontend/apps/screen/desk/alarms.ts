@@ -1,7 +1,7 @@
 // What takes the screen: calls for help and alarm devices.
 import * as api from '@core/api/client'
-import type { Alarm, AlarmAction, SosDetail } from '@core/api/loop'
 import type { Incident } from '@core/api/types'
+import type { Alarm, AlarmAction, SosDetail } from '@core/api/watch'
 import { filled } from '@core/incident/forms'
 import { Roll } from '@core/live/roll'
 import { Store } from '@core/live/store'

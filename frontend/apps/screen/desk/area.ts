@@ -1,6 +1,6 @@
 // 周边资源 and 区域查询: who and what is inside a shape on the map.
 import * as api from '@core/api/client'
-import type { Area, Shape } from '@core/api/loop'
+import type { Area, Shape } from '@core/api/dispatch'
 import type { LonLat } from '@core/api/types'
 import { circle } from '@core/geo/mercator'
 import { Store } from '@core/live/store'

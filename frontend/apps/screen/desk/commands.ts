@@ -1,6 +1,6 @@
 // 指令: sent to people and departments, and answered by whoever sits here.
 import * as api from '@core/api/client'
-import type { Command, NewCommand } from '@core/api/loop'
+import type { Command, NewCommand } from '@core/api/dispatch'
 import { Roll } from '@core/live/roll'
 import { t } from '../texts'
 import type { Wall } from '../wall'

@@ -1,8 +1,9 @@
 // The command desk as a value: the open case, what happens on the line, and the
 // parts that each have a file of their own. No Vue in here.
 import * as api from '@core/api/client'
-import type { ActionBody, Alarm, Camera, IncidentBody, LoopIncident, Order, Whistle } from '@core/api/loop'
+import type { ActionBody, IncidentBody, LoopIncident, Order } from '@core/api/loop'
 import type { Incident } from '@core/api/types'
+import type { Alarm, Camera, Whistle } from '@core/api/watch'
 import { filled } from '@core/incident/forms'
 import { Roll } from '@core/live/roll'
 import type { LiveEvent } from '@core/live/socket'

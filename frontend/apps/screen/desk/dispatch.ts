@@ -1,6 +1,7 @@
 // 派遣: who is asked to go, with the ranking that was shown, and the order that is sent.
 import * as api from '@core/api/client'
-import type { ActionBody, Assignee, Order, Ranking } from '@core/api/loop'
+import type { Ranking } from '@core/api/dispatch'
+import type { ActionBody, Assignee, Order } from '@core/api/loop'
 import type { Incident, LonLat } from '@core/api/types'
 import { filled } from '@core/incident/forms'
 import { Store } from '@core/live/store'

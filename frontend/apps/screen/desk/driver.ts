@@ -1,5 +1,5 @@
 // A console drives this wall: done at once, and said who did it.
-import type { ScreenControl } from '@core/api/loop'
+import type { ScreenControl } from '@core/api/dispatch'
 import type { LonLat } from '@core/api/types'
 import { Store } from '@core/live/store'
 import { t } from '../texts'

@@ -1,7 +1,8 @@
 // The history of a case as somebody reads it: what was done, by whom, from
 // which state to which, and why.
-import type { IncidentBody, WhistleKind } from '@core/api/loop'
+import type { IncidentBody } from '@core/api/loop'
 import type { JournalEntry } from '@core/api/types'
+import type { WhistleKind } from '@core/api/watch'
 import { deedName, stateName } from '@core/incident/words'
 
 export interface Line {

@@ -1,6 +1,6 @@
 // 热力回放: where cases were reported, bucket after bucket.
 import * as api from '@core/api/client'
-import type { Heat } from '@core/api/loop'
+import type { Heat } from '@core/api/dispatch'
 import { Store } from '@core/live/store'
 import type { Wall } from '../wall'
 
