@@ -223,3 +223,7 @@ export const book = {
 
 export const t = texts(book)
 export type ScreenKey = keyof typeof book
+
+/** How far away: 350 米, 1.2 公里; nothing where nobody knows. */
+export const distanceText = (m: number | null | undefined, unknown = ''): string =>
+  m == null ? unknown : m < 1000 ? t('metres', { n: Math.round(m) }) : t('kilometres', { n: (m / 1000).toFixed(1) })

@@ -2,6 +2,7 @@
 // less what was written down since and still lies in the outbox. 管控对象 are
 // never kept on the phone: without a network they are not there.
 import type { LonLat } from '@core/api/types'
+import { metresBetween } from '@core/geo/mercator'
 import type { Errand } from './outbox'
 
 export interface Target {
@@ -53,16 +54,6 @@ export const keepable = (list: DueList): DueList => ({
   objects: list.objects.filter(one => !one.sensitive),
 })
 
-const earth = 6_371_008.8
-const rad = Math.PI / 180
-
-/** How far apart two points are, in metres. */
-export function metres(a: LonLat, b: LonLat): number {
-  const x = Math.sin(((b[1] - a[1]) * rad) / 2)
-  const y = Math.sin(((b[0] - a[0]) * rad) / 2)
-  return 2 * earth * Math.asin(Math.sqrt(x * x + Math.cos(a[1] * rad) * Math.cos(b[1] * rad) * y * y))
-}
-
 export interface Row {
   target: Target
   metres: number | null
@@ -87,7 +78,7 @@ export function rows(list: DueList, here: LonLat | null, outbox: readonly Errand
     )
     .map(target => ({
       target,
-      metres: here ? metres(here, target.point) : null,
+      metres: here ? metresBetween(here, target.point) : null,
       waiting: waiting.has(String(target.id)),
     }))
     .sort(
