@@ -201,7 +201,8 @@ func (d *Desk) checkVisit(ctx context.Context, v *postgres.Visit) (err error) {
 	if v.Session, err = postgres.VisitSession(ctx, d.db.Pool, v.Worker, v.ArrivedAt); err != nil {
 		return err
 	}
-	c := patrol.Circumstances{Received: v.ReceivedAt, OnDuty: v.Session != nil, Short: v.TargetKind == "checkpoint" || v.TargetKind == "component"}
+	pure := v.Pure()
+	c := patrol.Circumstances{Received: v.ReceivedAt, OnDuty: v.Session != nil, Short: pure.Quick()}
 	where := v.TargetAt
 	if where == nil {
 		where = v.Point
@@ -211,7 +212,6 @@ func (d *Desk) checkVisit(ctx context.Context, v *postgres.Visit) (err error) {
 			return err
 		}
 	}
-	pure := v.Pure()
 	if m, ok := pure.DistanceM(); ok {
 		short := float32(m)
 		v.DistanceM = &short

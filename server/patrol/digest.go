@@ -9,9 +9,13 @@ import (
 	"slices"
 )
 
-// Digest is of everything that the day is measured from, and of the policy:
-// two verdicts with the same digest are the same. The order of fixes, their
-// repeats, and how late each of them came are not part of it.
+// Digest is of everything that the day is measured from: every fix once and as
+// the archive keeps it, duty, visits with their verdicts, which grids in which of
+// their versions, the places that matter, the rule on visits, and the policy with
+// its version and the number of the algorithm. Two verdicts with the same digest
+// are the same, and a verdict is computed again by the policy kept with it. The
+// order of fixes, their repeats, their course, and how late each of them came are
+// no part of it: a fix that comes later makes another digest, its lateness none.
 func (in *Input) Digest(p Params, ruleVersion string) []byte {
 	h := sha256.New()
 	var b []byte
@@ -34,7 +38,9 @@ func (in *Input) Digest(p Params, ruleVersion string) []byte {
 		Places []Place
 		Params Params
 		Rule   string
-	}{Day: in.Day, Duties: slices.Clone(in.Duties), Places: in.Places, Params: p, Rule: ruleVersion}
+		Vain   bool
+	}{Day: in.Day, Duties: slices.Clone(in.Duties), Places: slices.Clone(in.Places), Params: p, Rule: ruleVersion, Vain: in.AttemptCounts}
+	slices.SortFunc(rest.Places, func(a, b Place) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Grid, b.Grid)) })
 	sortDuties(rest.Duties)
 	for _, v := range in.Visits {
 		v.Accuracy = 0 // NaN is no JSON, and it decides nothing

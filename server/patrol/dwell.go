@@ -27,11 +27,12 @@ func (m *meter) visits() {
 		if c.Attempt {
 			m.out.Attempts++
 		}
-		if !c.Attempt || m.p.AttemptCounts {
+		if !c.Attempt || m.in.AttemptCounts {
 			m.out.Visits++
 		}
-		if c.Short = !c.Attempt && c.DwellMs != nil && *c.DwellMs < int64(m.p.DwellS)*1000; c.Short {
+		if c.Short = !c.Attempt && !v.Quick() && c.DwellMs != nil && *c.DwellMs < int64(m.p.DwellS)*1000; c.Short {
 			m.out.Short++
+			m.share(v.Grid).Short++
 		}
 		m.out.Called = append(m.out.Called, c)
 	}
@@ -88,13 +89,13 @@ func (m *meter) places() {
 		was := false
 		for j := range m.steps {
 			s := &m.steps[j]
-			is := m.counts(s.duty) && around.holds(s.point)
+			is := s.counts && around.holds(s.point)
 			if is && d.FirstAt < 0 {
 				d.FirstAt = s.ms
 			}
 			if is && was {
 				b := &m.steps[j-1]
-				if dt := s.ms - b.ms; b.duty == s.duty && (dt <= m.gapMax(b, s) || m.judge(b, s, dt).why == WhyIndoor) {
+				if dt := s.ms - b.ms; b.spell == s.spell && (dt <= m.gapMax(b, s) || m.judge(b, s, dt).why == WhyIndoor) {
 					d.Ms += dt
 				}
 			}

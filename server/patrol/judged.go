@@ -1,6 +1,10 @@
 package patrol
 
-import "github.com/gridward/gridward/geo/trail"
+import (
+	"slices"
+
+	"github.com/gridward/gridward/geo/trail"
+)
 
 // JudgedDay is a day's track as it was judged: what a map draws of it.
 type JudgedDay struct {
@@ -13,6 +17,8 @@ type JudgedDay struct {
 // JudgeDay judges the fixes of a day as Measure does.
 func JudgeDay(in Input, p Params) JudgedDay {
 	m := &meter{in: in, p: p}
+	m.in.Duties = slices.Clone(in.Duties)
+	sortDuties(m.in.Duties)
 	clean := m.clean(in.Day.Start().UnixMilli(), (in.Day + 1).Start().UnixMilli())
 	out := JudgedDay{Stays: clean.Stays, Gaps: clean.Gaps}
 	for i := range clean.Fixes {
@@ -22,7 +28,7 @@ func JudgeDay(in Input, p Params) JudgedDay {
 		}
 		why := refusal(f)
 		switch {
-		case m.dutyAt(f.Ms) < 0:
+		case m.duty(f.Ms, f.Ms) < 0:
 			why = WhyOffDuty
 		case why == "":
 			why = trail.Good.String()

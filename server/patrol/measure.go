@@ -37,6 +37,8 @@ type Input struct {
 	Visits []Visit      // of the day
 	Grids  []fence.Area // assigned on the day, as they were drawn then
 	Places []Place      // in these grids
+	// AttemptCounts is the region's rule on visits: 未遇 counts as a visit.
+	AttemptCounts bool
 }
 
 // Walk are the stretches of accepted track on duty that counts, for coverage.
@@ -49,14 +51,15 @@ const reject = fleet.Implausible | fleet.Mock
 type step struct {
 	ms      int64
 	point   orb.Point
-	duty    int // index in Duties
+	counts  bool // it was sent on duty that counts
+	spell   int  // the stretch of duty without a break in which it was sent
 	h5      bool
 	near    uint64 // grids whose margin holds it, a bit each
 	inside  uint64 // grids that hold it
 	refused string // the commonest reason for which fixes between the step before and this one were refused
 }
 
-// judgement is what the time between two steps is.
+// judgement is what the time between two steps is, as far as it is spent on duty.
 type judgement struct {
 	counted bool
 	why     string
@@ -75,7 +78,9 @@ type meter struct {
 	from   int64
 	to     int64
 	night  int64
-	rounds map[int][2]int64 // effective time by duty
+	spells [][2]int64       // duty without a break
+	patrol [][2]int64       // of these what counts: a round
+	rounds map[int][2]int64 // effective time by round
 }
 
 // Measure says what a worker's day came to under the policy's parameters.
@@ -83,10 +88,9 @@ func Measure(in Input, p Params) (DayMeasure, Walk) {
 	start := in.Day.Start().UnixMilli()
 	at := func(s string) int64 { ms, _ := clock(s); return start + ms }
 	m := &meter{in: in, p: p, from: at(p.From), split: at(p.Split), to: at(p.To), night: at(p.NightFrom), rounds: map[int][2]int64{}}
-	m.cuts = []int64{m.from, m.split, m.night, m.to}
-	slices.Sort(m.cuts)
 	m.in.Duties, m.in.Visits = slices.Clone(in.Duties), slices.Clone(in.Visits)
 	sortDuties(m.in.Duties)
+	m.duties()
 	slices.SortFunc(m.in.Visits, func(a, b Visit) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID.String(), b.ID.String())) })
 	m.out.Intervals, m.out.Called, m.out.Places, m.out.Grids = []Interval{}, []Called{}, []PlaceDwell{}, []GridShare{}
 	if f, err := fence.New(in.Grids); err == nil { // shapes come from the database, which holds no other
@@ -107,8 +111,46 @@ func Measure(in Input, p Params) (DayMeasure, Walk) {
 
 func sortDuties(all []Duty) {
 	slices.SortFunc(all, func(a, b Duty) int {
-		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Purpose, b.Purpose))
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To), cmp.Compare(a.Purpose, b.Purpose), shifts(a)-shifts(b))
 	})
+}
+
+func shifts(d Duty) int {
+	if d.Shift {
+		return 1
+	}
+	return 0
+}
+
+// duties finds where duty begins and ends. Sessions that follow each other
+// without a break are as good as one.
+func (m *meter) duties() {
+	m.cuts = []int64{m.from, m.split, m.night, m.to}
+	for i := range m.in.Duties {
+		d := &m.in.Duties[i]
+		m.cuts = append(m.cuts, d.From, d.To)
+		m.spells = prolong(m.spells, d)
+		if m.counts(i) {
+			m.patrol = prolong(m.patrol, d)
+		}
+	}
+	slices.Sort(m.cuts)
+	m.cuts = slices.Compact(m.cuts)
+}
+
+// prolong adds a duty, which begins no earlier than those before it, to the
+// stretches without a break.
+func prolong(all [][2]int64, d *Duty) [][2]int64 {
+	if n := len(all); n > 0 && d.From <= all[n-1][1] {
+		all[n-1][1] = max(all[n-1][1], d.To)
+		return all
+	}
+	return append(all, [2]int64{d.From, d.To})
+}
+
+// within is which of the stretches holds the instant, -1 = none.
+func within(all [][2]int64, ms int64) int {
+	return slices.IndexFunc(all, func(s [2]int64) bool { return ms >= s[0] && ms <= s[1] })
 }
 
 // accept judges the fixes and keeps those of which time may count.
@@ -122,7 +164,7 @@ func (m *meter) accept(start, end int64) {
 			continue
 		}
 		m.out.Fixes++
-		duty := m.dutyAt(f.Ms)
+		duty := m.duty(f.Ms, f.Ms)
 		why := refusal(f)
 		switch {
 		case duty < 0:
@@ -140,7 +182,7 @@ func (m *meter) accept(start, end int64) {
 			refused[why]++
 			continue
 		}
-		s := step{ms: f.Ms, point: f.Point, duty: duty, h5: fleet.Source(f.Source) == fleet.FromNative, refused: commonest(refused)}
+		s := step{ms: f.Ms, point: f.Point, counts: m.counts(duty), spell: within(m.spells, f.Ms), h5: fleet.Source(f.Source) == fleet.FromNative, refused: commonest(refused)}
 		clear(refused)
 		s.near, s.inside = m.locate(f.Point)
 		m.steps = append(m.steps, s)
@@ -201,14 +243,13 @@ func commonest(n map[string]int) string {
 	return best
 }
 
-// dutyAt is the duty that covers the instant: a session before a shift, one
-// that counts before one that does not, and the one that began last; -1 when
-// there is none.
-func (m *meter) dutyAt(ms int64) int {
+// duty is what covers the stretch: a session before a shift, one that counts
+// before one that does not, and the one that began last; -1 when there is none.
+func (m *meter) duty(from, to int64) int {
 	best := -1
 	for i := range m.in.Duties {
 		d := &m.in.Duties[i]
-		if ms < d.From || ms > d.To {
+		if from < d.From || to > d.To {
 			continue
 		}
 		switch {
@@ -241,31 +282,24 @@ func (m *meter) locate(p orb.Point) (near, inside uint64) {
 	return near, inside
 }
 
-// between accounts for the time between two accepted fixes.
+// between accounts for the time between two accepted fixes, in pieces that lie
+// wholly in one part of the day and wholly on duty or off it.
 func (m *meter) between(a, b *step) {
 	dt := b.ms - a.ms
 	j := m.judge(a, b, dt)
-	if a.duty == b.duty {
+	if a.spell == b.spell {
 		m.out.GapMs += dt
 		m.out.Gaps++
 	}
+	heard := dt <= m.gapMax(a, b)
 	from := a.ms
 	for _, cut := range m.cuts {
 		if cut > from && cut < b.ms {
-			m.count(from, cut, j, a.duty)
+			m.count(from, cut, j, heard)
 			from = cut
 		}
 	}
-	m.count(from, b.ms, j, a.duty)
-	if m.counts(a.duty) && a.duty == b.duty && dt <= m.gapMax(a, b) && len(m.out.Grids) > 0 {
-		if ms := min(b.ms, m.to) - max(a.ms, m.from); ms > 0 {
-			if j.counted {
-				m.out.InMs += ms
-			} else {
-				m.out.OutMs += ms
-			}
-		}
-	}
+	m.count(from, b.ms, j, heard)
 }
 
 // gapMax is the longest time between the two that still counts.
@@ -279,10 +313,6 @@ func (m *meter) gapMax(a, b *step) int64 {
 // judge decides whether the time between two accepted fixes counts, and why.
 func (m *meter) judge(a, b *step, dt int64) judgement {
 	switch {
-	case a.duty != b.duty:
-		return judgement{why: WhyOffDuty}
-	case !m.counts(a.duty):
-		return judgement{why: WhyPurpose}
 	case len(m.out.Grids) == 0:
 		return judgement{why: WhyNoGrid}
 	case dt <= m.gapMax(a, b) && a.near != 0 && b.near != 0:
@@ -327,9 +357,8 @@ func (m *meter) indoors(a, b *step, dt int64) (*Visit, int64) {
 	}
 	for i := range m.in.Visits {
 		v := &m.in.Visits[i]
-		at, left := span(v)
 		place := v.place()
-		if !v.InPerson() || v.Attempt() || place == nil || left < a.ms || at > b.ms {
+		if !v.InPerson() || v.Attempt() || place == nil || !v.during(a.ms, b.ms) {
 			continue
 		}
 		if trail.Metres(a.point, *place) > m.p.IndoorM || trail.Metres(b.point, *place) > m.p.IndoorM {
@@ -345,6 +374,16 @@ func (m *meter) indoors(a, b *step, dt int64) (*Visit, int64) {
 	return nil, 0
 }
 
+// during reports whether some of the visit lies inside the gap: to end when it
+// begins is no part of it.
+func (v *Visit) during(from, to int64) bool {
+	at, left := span(v)
+	if at == left {
+		return at >= from && at <= to
+	}
+	return left > from && at < to
+}
+
 // span is a visit's time; one without an end is an instant.
 func span(v *Visit) (at, left int64) {
 	at = v.At.UnixMilli()
@@ -354,8 +393,9 @@ func span(v *Visit) (at, left int64) {
 	return at, left
 }
 
-// count books a stretch that lies wholly in one part of the day.
-func (m *meter) count(from, to int64, j judgement, duty int) {
+// count books a piece that lies wholly in one part of the day, and wholly on a
+// duty or off it.
+func (m *meter) count(from, to int64, j judgement, heard bool) {
 	ms := to - from
 	if ms <= 0 {
 		return
@@ -364,32 +404,46 @@ func (m *meter) count(from, to int64, j judgement, duty int) {
 	if from >= m.split {
 		half = PM
 	}
+	on := false
+	switch duty := m.duty(from, to); {
+	case duty < 0:
+		j = judgement{why: WhyOffDuty}
+	case !m.counts(duty):
+		j = judgement{why: WhyPurpose}
+	default:
+		on = true
+	}
+	window := from >= m.from && from < m.to
+	share := m.share(j.grid)
 	if j.counted && (from >= m.night || from < m.from) {
 		m.out.NightMs += ms
+		share.NightMs += ms
+	}
+	if on && heard && window && len(m.out.Grids) > 0 {
+		if j.counted {
+			m.out.InMs += ms
+		} else {
+			m.out.OutMs += ms
+		}
 	}
 	iv := Interval{From: from, To: to, Counted: j.counted, Why: j.why, Half: half, Grid: j.grid}
 	if j.visit != nil {
 		iv.Visit = j.visit.ID.String()
 	}
-	if j.counted && (from < m.from || from >= m.to) {
+	if j.counted && !window {
 		iv.Counted, iv.Why, iv.Grid, iv.Visit = false, WhyWindow, 0, ""
 	}
 	if iv.Counted {
-		book := func(h *HalfDay) {
+		for _, h := range []*HalfDay{&m.out.Halves[half], &share.Halves[half]} {
 			h.Ms += ms
 			if j.why == WhyIndoor {
 				h.IndoorMs += ms
 			}
 		}
-		book(&m.out.Halves[half])
-		for i := range m.out.Grids {
-			if m.out.Grids[i].Grid == j.grid {
-				book(&m.out.Grids[i].Halves[half])
-			}
-		}
-		r := m.rounds[duty]
+		n := within(m.patrol, from)
+		r := m.rounds[n]
 		r[half] += ms
-		m.rounds[duty] = r
+		m.rounds[n] = r
 	}
 	if n := len(m.out.Intervals); n > 0 {
 		last := &m.out.Intervals[n-1]
@@ -402,6 +456,17 @@ func (m *meter) count(from, to int64, j judgement, duty int) {
 		}
 	}
 	m.out.Intervals = append(m.out.Intervals, iv)
+}
+
+// share is what the day came to in one of the assigned grids; what belongs to
+// none of them is thrown away.
+func (m *meter) share(grid int64) *GridShare {
+	for i := range m.out.Grids {
+		if m.out.Grids[i].Grid == grid {
+			return &m.out.Grids[i]
+		}
+	}
+	return &GridShare{}
 }
 
 // qualify decides what is enough.
@@ -420,6 +485,9 @@ func (m *meter) qualify() {
 	}
 	m.out.Twice = before && after
 	m.out.Night = m.out.NightMs >= int64(m.p.NightS)*1000
+	for i := range m.out.Grids {
+		m.out.Grids[i].Night = m.out.Grids[i].NightMs >= int64(m.p.NightS)*1000
+	}
 }
 
 // walk are the stretches of track that show where the worker went.
@@ -427,11 +495,11 @@ func (m *meter) walk() Walk {
 	var out Walk
 	for i := range m.steps {
 		s := &m.steps[i]
-		if !m.counts(s.duty) {
+		if !s.counts {
 			continue
 		}
 		if i > 0 {
-			if b := &m.steps[i-1]; len(out) > 0 && b.duty == s.duty && s.ms-b.ms <= m.gapMax(b, s) {
+			if b := &m.steps[i-1]; len(out) > 0 && b.counts && b.spell == s.spell && s.ms-b.ms <= m.gapMax(b, s) {
 				out[len(out)-1] = append(out[len(out)-1], s.point)
 				continue
 			}

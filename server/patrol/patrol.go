@@ -91,8 +91,11 @@ func (h HalfDay) Minutes() int { return int(h.Ms / 60_000) }
 
 // GridShare is what a worker did in one of the grids assigned to him.
 type GridShare struct {
-	Grid   int64      `json:"grid"`
-	Halves [2]HalfDay `json:"halves" doc:"morning, afternoon"`
+	Grid    int64      `json:"grid"`
+	Halves  [2]HalfDay `json:"halves" doc:"morning, afternoon"`
+	NightMs int64      `json:"night_ms,omitempty" doc:"effective time at night in this grid"`
+	Night   bool       `json:"night,omitempty" doc:"a night patrol of this grid"`
+	Short   int        `json:"short,omitempty" doc:"走过场: visits in this grid of less than three minutes"`
 }
 
 // Called is a visit as the track shows it.
@@ -205,6 +208,7 @@ type HalfOf struct {
 	Worker    int64       `json:"worker,omitempty" doc:"of a grid: whose half-day it is"`
 	Rest      bool        `json:"rest,omitempty" doc:"nothing is asked of it: no working day, or leave"`
 	Leave     bool        `json:"leave,omitempty" doc:"approved leave"`
+	Needed    int         `json:"needed,omitempty" doc:"minutes from which it qualifies, by the policy of its day"`
 }
 
 // RuleResult is what a week came to under one more policy.
@@ -221,7 +225,7 @@ type RuleResult struct {
 type WeekMeasure struct {
 	Week        workday.Day  `json:"week" doc:"its Monday"`
 	WorkingDays int          `json:"working_days"`
-	LeaveHalves int          `json:"leave_halves" doc:"half-days of approved leave on working days"`
+	LeaveHalves int          `json:"leave_halves" doc:"half-days of approved leave that were taken off"`
 	Required    int          `json:"required"`
 	Qualified   int          `json:"qualified"`
 	State       State        `json:"state" enum:"met,unmet,exempt"`

@@ -2,6 +2,7 @@ package patrol
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -41,7 +42,7 @@ type Params struct {
 	From           string   `json:"from,omitempty" doc:"nothing before it counts, HH:MM"`
 	To             string   `json:"to,omitempty" doc:"nothing after it counts, HH:MM"`
 	GapMaxS        int      `json:"gap_max_s,omitempty" doc:"longest time between two fixes that still counts, seconds"`
-	GapBackgroundS int      `json:"gap_background_s,omitempty" doc:"the same between two fixes of the worker page, which phones put to sleep"`
+	GapBackgroundS int      `json:"gap_background_s,omitempty" doc:"the same when both fixes came by the door of the worker page (native), whom phones put to sleep; the door that a fix came through decides, no word of the client"`
 	AccuracyMaxM   float64  `json:"accuracy_max_m,omitempty" doc:"worst accuracy that is accepted, metres"`
 	BufferM        float64  `json:"buffer_m,omitempty" doc:"margin around the assigned grid, metres"`
 	IndoorGapS     int      `json:"indoor_gap_s,omitempty" doc:"longest gap that a visit explains, seconds"`
@@ -53,7 +54,6 @@ type Params struct {
 	TwiceS         int      `json:"twice_s,omitempty" doc:"effective seconds of a session that make it one of two daily rounds"`
 	NightFrom      string   `json:"night_from,omitempty" doc:"night patrols begin, HH:MM; they end at 06:00"`
 	NightS         int      `json:"night_s,omitempty" doc:"effective seconds that make a night patrol"`
-	AttemptCounts  bool     `json:"attempt_counts,omitempty" doc:"未遇 counts as a visit"`
 	TargetPct      int      `json:"target_pct,omitempty" doc:"weekly_sweep, object_cycle, checkpoint_route: per cent that must be reached"`
 }
 
@@ -106,6 +106,13 @@ func (p Params) Filled() Params {
 	return p
 }
 
+// MeasuresAs reports whether days come to the same by both: they differ in what a
+// week asks for alone.
+func (p Params) MeasuresAs(o Params) bool {
+	p.Required, p.Whose, p.TargetPct = o.Required, o.Whose, o.TargetPct
+	return reflect.DeepEqual(p, o)
+}
+
 // Policy is what is asked of an organisation's grids, in one of its versions.
 type Policy struct {
 	ID        int64        `json:"id"`
@@ -125,7 +132,7 @@ type Policy struct {
 
 // Algorithm is the number of this package's way of measuring. It goes up when
 // the same input and policy would give another answer.
-const Algorithm = 1
+const Algorithm = 2
 
 // RuleVersion names the algorithm and the policy that a verdict came from.
 func (p *Policy) RuleVersion() string { return fmt.Sprintf("a%d.p%d.v%d", Algorithm, p.ID, p.Version) }
@@ -179,6 +186,33 @@ func InForce(all []Policy, path string, d workday.Day) Rules {
 	return out
 }
 
+// Quota is the half-day quota that holds on some days of a week.
+type Quota struct {
+	RuleVersion    string      `json:"rule_version"`
+	Name           string      `json:"name"`
+	Required       int         `json:"required" doc:"half-days that a full week asks for"`
+	HalfDayMinutes int         `json:"half_day_minutes" doc:"effective minutes from which a half-day qualifies"`
+	Split          string      `json:"split" doc:"where the day is split, HH:MM"`
+	From           workday.Day `json:"from" doc:"its first day in the week"`
+	To             workday.Day `json:"to" doc:"its last day in the week"`
+}
+
+// Quotas are the quotas that hold in a week for the organisation with the path,
+// in their order: more than one where the policy changes within the week. What
+// the week asks for is the first one's; each day is measured by its own.
+func Quotas(all []Policy, path string, monday workday.Day) []Quota {
+	var out []Quota
+	for d := monday; d < monday+7; d++ {
+		q := InForce(all, path, d).Quota
+		if n := len(out); n > 0 && out[n-1].RuleVersion == q.RuleVersion() {
+			out[n-1].To = d
+			continue
+		}
+		out = append(out, Quota{q.RuleVersion(), q.Name, q.Params.Required, q.Params.HalfDayS / 60, q.Params.Split, d, d})
+	}
+	return out
+}
+
 // clock reads "12:30" as milliseconds after midnight.
 func clock(s string) (int64, bool) {
 	h, m, ok := strings.Cut(s, ":")
@@ -201,6 +235,8 @@ func (p *Policy) Check() error {
 	}
 	if !slices.Contains([]string{"day", "week", "month", "quarter"}, p.Cycle) {
 		wrong["cycle"] = "周期应为日、周、月或季"
+	} else if p.Cycle != "week" && (p.Cycle != "day" || p.Rule != TwiceDaily) {
+		wrong["cycle"] = "这种制度按周计算" // an object has a cycle of its own
 	}
 	if p.Holiday != Prorate && p.Holiday != Fixed {
 		wrong["holiday"] = "节假日应选择折算或不折算"

@@ -51,6 +51,10 @@ func (v *Visit) InPerson() bool {
 // Attempt reports whether nobody was met: an attempt is no visit, unless the policy says so.
 func (v *Visit) Attempt() bool { return v.Outcome == NoOne || v.Outcome == Refused }
 
+// Quick reports whether such a target is looked at in passing, so that no visit
+// of it is 走过场: a checkpoint, a component.
+func (v *Visit) Quick() bool { return v.TargetKind == "checkpoint" || v.TargetKind == "component" }
+
 // place is where the visit was paid.
 func (v *Visit) place() *orb.Point {
 	if v.TargetPoint != nil {

@@ -28,55 +28,48 @@ type WeekDay struct {
 	Halves [2]HalfDay
 	Twice  bool
 	Leave  []Leave
+	NoGrid bool // of a person: no grid was his, so that nothing is asked of the day
+	Needed int  // effective minutes from which a half of the day qualifies
 }
 
 // Monday is the first day of d's week.
 func Monday(d workday.Day) workday.Day { return d - workday.Day(d.Weekday()-1) }
 
 // Week puts seven days, Monday first, to the working calendar. Whatever is
-// required is required of working days only: a working day counts two halves,
-// approved leave takes halves away, and five working days ask for the whole
-// quota. cover is what the week came to for the policies that ask for coverage.
+// required is required of working days only, or of Monday to Friday where the
+// policy does not prorate holidays: such a day counts two halves, approved leave
+// takes halves away, and five days ask for the whole quota. cover is what the
+// week came to for the policies that ask for coverage.
 func Week(monday workday.Day, days [7]WeekDay, cal *workday.Calendar, r Rules, cover Coverage) WeekMeasure {
 	out := WeekMeasure{Week: monday, RuleVersion: r.Quota.RuleVersion(), HalfDays: make([]HalfOf, 0, 14)}
-	rounds := 0 // working days that are not wholly taken off
 	for i := range days {
 		day, d := &days[i], monday+workday.Day(i)
-		off := 0
 		working := cal.Working(d)
-		for h := AM; h <= PM; h++ {
-			leave := slices.ContainsFunc(day.Leave, func(l Leave) bool { return l.Covers(d, h) })
-			if working && leave {
-				off++
-			}
-			half := day.Halves[h]
-			out.HalfDays = append(out.HalfDays, HalfOf{d, h, half.Minutes(), half.Qualified, day.Worker, !working || leave, leave})
-			if half.Qualified {
-				out.Qualified++
-			}
-		}
-		out.LeaveHalves += off
 		if working {
 			out.WorkingDays++
-			if off < 2 {
-				rounds++
+		}
+		for h := AM; h <= PM; h++ {
+			leave := day.off(d, h)
+			half := day.Halves[h]
+			out.HalfDays = append(out.HalfDays, HalfOf{d, h, half.Minutes(), half.Qualified, day.Worker, !working || leave || day.NoGrid, leave, day.Needed})
+			if half.Qualified {
+				out.Qualified++
 			}
 		}
 		if day.Twice {
 			out.Twice++
 		}
 	}
-	out.Required = required(&r.Quota, 2*out.WorkingDays-out.LeaveHalves)
+	halves, _, leave := asked(monday, &days, cal, r.Quota.Holiday)
+	out.LeaveHalves, out.Required = leave, min(r.Quota.Params.Required, (r.Quota.Params.Required*halves+9)/10)
 	out.State = verdict(int64(out.Qualified), int64(out.Required))
 	for i := range r.More {
 		p := &r.More[i]
 		res := RuleResult{Policy: p.ID, Rule: p.Rule, Name: p.Name}
 		switch p.Rule {
 		case TwiceDaily:
-			res.N, res.D = int64(out.Twice), int64(rounds)
-			if p.Holiday == Fixed {
-				res.D = 5
-			}
+			_, whole, _ := asked(monday, &days, cal, p.Holiday)
+			res.N, res.D = int64(out.Twice), int64(whole)
 			if p.Params.Required > 0 {
 				res.D = min(res.D, int64(p.Params.Required))
 			}
@@ -96,14 +89,30 @@ func Week(monday workday.Day, days [7]WeekDay, cal *workday.Calendar, r Rules, c
 	return out
 }
 
-// required are the half-days that so many working halves ask for: the share of
-// ten, rounded up, never more than the quota, and nothing of nothing.
-func required(p *Policy, halves int) int {
-	n := p.Params.Required
-	if p.Holiday == Fixed {
-		return n
+func (w *WeekDay) off(d workday.Day, h Half) bool {
+	return slices.ContainsFunc(w.Leave, func(l Leave) bool { return l.Covers(d, h) })
+}
+
+// asked is of how many halves of a week something is asked, how many of its days
+// are asked whole, and how many halves leave took away.
+func asked(monday workday.Day, days *[7]WeekDay, cal *workday.Calendar, holiday string) (halves, whole, leave int) {
+	for i := range days {
+		d := monday + workday.Day(i)
+		if holiday == Fixed && i > 4 || holiday != Fixed && !cal.Working(d) || days[i].NoGrid {
+			continue
+		}
+		off := 0
+		for h := AM; h <= PM; h++ {
+			if days[i].off(d, h) {
+				off++
+			}
+		}
+		halves, leave = halves+2-off, leave+off
+		if off == 0 {
+			whole++
+		}
 	}
-	return min(n, (n*max(0, halves)+9)/10)
+	return halves, whole, leave
 }
 
 func verdict(n, d int64) State {
