@@ -81,9 +81,6 @@ var figures = []figure{
 	{what: "playback: everybody's day on the map; reading the raw partition ÷ it", pkg: "./server/", run: "Trails$", once: true,
 		ours: measureOf{"Trails", "first_ms"}, ratioOf: measureOf{"Trails", "raw/first"}, target: 5,
 		beside: []beside{{"an hour of everybody", measureOf{"Trails", "hour_ms"}}, {"raw", measureOf{"Trails", "raw_hour_ms"}}, {"one worker-day", measureOf{"Trails", "worker_day_ms"}}}},
-	{what: "doubts: everybody's day against 29 earlier days of his and everybody else's; reading and comparing the fixes at one time of day alone ÷ it", pkg: "./server/", run: "Doubts$", once: true,
-		ours: measureOf{"Doubts", "night_s"}, ratioOf: measureOf{"Doubts", "plain/house"}, target: 3,
-		beside: []beside{{"a worker-day", measureOf{"Doubts", "worker_day_ms"}}, {"plain", measureOf{"Doubts", "plain_ms"}}}},
 	{what: "fan-out to 500 screens ÷ raw loopback writes of the same bytes", pkg: "./server/live", run: "Fanout", once: true,
 		ours: measureOf{"Fanout", "updates/cpu-s"}, ratioOf: measureOf{"Fanout", "x-raw"}, target: 0.5},
 }

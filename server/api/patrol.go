@@ -62,6 +62,12 @@ type calendarDay struct {
 	Note    string      `json:"note,omitempty" doc:"the holiday, or 调休"`
 }
 
+type boardQuota struct {
+	patrol.Quota
+	OrgName string `json:"org_name,omitempty" doc:"of the policy; none = everybody's"`
+	Grids   int    `json:"grids" doc:"for how many grids it holds"`
+}
+
 type boardTotals struct {
 	Grids     int `json:"grids"`
 	Settled   int `json:"settled" doc:"grids whose week was computed; of the others no state is counted"`
@@ -78,6 +84,7 @@ type boardBody struct {
 	WorkingDays int               `json:"working_days"`
 	Required    int               `json:"required" doc:"of a grid without leave"`
 	RuleVersion string            `json:"rule_version"`
+	Quotas      []boardQuota      `json:"quotas" doc:"what holds in the week: several where grids have policies of their own, or one changes within the week"`
 	Days        []calendarDay     `json:"days"`
 	Rows        []boardRow        `json:"rows"`
 	Totals      boardTotals       `json:"totals" doc:"of everything that matches, not of the page"`
@@ -199,7 +206,7 @@ func calendarDays(cal *workday.Calendar, monday workday.Day) []calendarDay {
 
 // board reads a week of every execution grid of the scope.
 func (a *API) board(ctx context.Context, who access.Session, monday workday.Day, scope []string) (boardBody, error) {
-	out := boardBody{Week: monday, Running: monday+7 > workday.DayOf(a.Clock()), Rows: []boardRow{}, Days: []calendarDay{}, Words: postgres.Recomputings()}
+	out := boardBody{Week: monday, Running: monday+7 > workday.DayOf(a.Clock()), Rows: []boardRow{}, Days: []calendarDay{}, Quotas: []boardQuota{}, Words: postgres.Recomputings()}
 	lines, err := postgres.PatrolBoard(ctx, a.DB.Pool, monday, scope)
 	if err != nil {
 		return out, err
@@ -216,6 +223,7 @@ func (a *API) board(ctx context.Context, who access.Session, monday workday.Day,
 	empty := map[int64]patrol.WeekMeasure{} // of organisations: a week of which nothing is known
 	for i := range lines {
 		l := &lines[i]
+		out.holds(policies, l.OrgPath)
 		if _, ok := empty[l.Org]; !ok && (l.Measure == nil || len(empty) == 0) {
 			cal, err := a.Desk.WorkingCalendar(ctx, l.OrgPath, l.OrgKind)
 			if err != nil {
@@ -242,6 +250,20 @@ func (a *API) board(ctx context.Context, who access.Session, monday workday.Day,
 		out.Rows = append(out.Rows, row)
 	}
 	return out, nil
+}
+
+// holds counts a grid of the organisation with the path among those for which
+// its quotas hold.
+func (b *boardBody) holds(policies []patrol.Policy, path string) {
+	for _, q := range patrol.Quotas(policies, path, b.Week) {
+		at := slices.IndexFunc(b.Quotas, func(x boardQuota) bool { return x.Quota == q })
+		if at < 0 {
+			at = len(b.Quotas)
+			name := patrol.InForce(policies, path, q.From).Quota.OrgName
+			b.Quotas = append(b.Quotas, boardQuota{Quota: q, OrgName: name})
+		}
+		b.Quotas[at].Grids++
+	}
 }
 
 // matching are the rows that answer to what was typed, and their totals.

@@ -50,7 +50,8 @@ type personWeek struct {
 	RuleVersion    string              `json:"rule_version"`
 	Quota          int                 `json:"quota" doc:"half-days that a full week asks for"`
 	Holiday        string              `json:"holiday" enum:"prorate,fixed"`
-	HalfDayMinutes int                 `json:"half_day_minutes" doc:"effective minutes from which a half-day qualifies"`
+	HalfDayMinutes int                 `json:"half_day_minutes" doc:"effective minutes from which a half-day qualifies, on Monday"`
+	Quotas         []patrol.Quota      `json:"quotas" doc:"what holds in the week; more than one where the policy changes within it"`
 	HalfDays       []personHalf        `json:"half_days" doc:"fourteen, Monday morning first"`
 	Rules          []patrol.RuleResult `json:"rules"`
 	Leaves         []postgres.LeaveRow `json:"leaves"`
@@ -97,13 +98,13 @@ func (a *API) personWeek(ctx context.Context, who access.Session, w *postgres.Wo
 	if out.Leaves, err = postgres.WorkerLeave(ctx, a.DB.Pool, w.ID, monday, monday+6); err != nil {
 		return out, err
 	}
-	assigned, err := postgres.Assignments(ctx, a.DB.Pool, w.ID)
+	held, err := postgres.GridsHeld(ctx, a.DB.Pool, w.ID, monday, monday+6)
 	if err != nil {
 		return out, err
 	}
-	for _, g := range assigned {
-		if g.Role == "leader" || g.Role == "worker" {
-			out.Grids = append(out.Grids, gridName{g.Grid, g.GridName})
+	for _, g := range held {
+		if name := (gridName{g.Grid, g.GridName}); !slices.Contains(out.Grids, name) {
+			out.Grids = append(out.Grids, name)
 		}
 	}
 	policies, err := postgres.PatrolPolicies(ctx, a.DB.Pool)
@@ -120,10 +121,13 @@ func (a *API) personWeek(ctx context.Context, who access.Session, w *postgres.Wo
 	}
 	rules := patrol.InForce(policies, w.OrgPath, monday)
 	out.Days, out.Quota, out.Holiday, out.HalfDayMinutes = calendarDays(cal, monday), rules.Quota.Params.Required, rules.Quota.Holiday, rules.Quota.Params.HalfDayS/60
+	out.Quotas = patrol.Quotas(policies, w.OrgPath, monday)
 	var days [7]patrol.WeekDay
 	by := map[workday.Day]*patrol.DayMeasure{}
 	for i := range days {
-		days[i].Worker = w.ID
+		day := monday + workday.Day(i)
+		days[i].Worker, days[i].Needed = w.ID, patrol.InForce(policies, w.OrgPath, day).Quota.Params.HalfDayS/60
+		days[i].NoGrid = !slices.ContainsFunc(held, func(h postgres.Holding) bool { return day >= h.From && day <= h.To })
 		for _, l := range out.Leaves {
 			days[i].Leave = append(days[i].Leave, l.Leave)
 		}
@@ -154,7 +158,11 @@ func (a *API) personWeek(ctx context.Context, who access.Session, w *postgres.Wo
 		if d := by[h.Day]; d != nil {
 			p.IndoorMinutes, p.Reasons = int(d.Halves[h.Half].IndoorMs/60_000), reasonsOf(d, h.Half)
 		}
-		if len(p.Reasons) == 0 && !h.Rest {
+		switch {
+		case len(p.Reasons) > 0:
+		case days[h.Day-monday].NoGrid:
+			p.Reasons = append(p.Reasons, halfReason{Why: patrol.WhyNoGrid})
+		case !h.Rest:
 			p.Reasons = append(p.Reasons, halfReason{Why: patrol.WhyNoRecord})
 		}
 		out.HalfDays = append(out.HalfDays, p)
@@ -245,6 +253,7 @@ type dayView struct {
 	AmOK        bool                 `json:"am_ok"`
 	PmOK        bool                 `json:"pm_ok"`
 	NeededMs    int64                `json:"needed_ms"`
+	Split       string               `json:"split" doc:"where the policy splits the day, HH:MM"`
 	DistanceM   float64              `json:"distance_m"`
 	InMs        int64                `json:"in_ms"`
 	OutMs       int64                `json:"out_ms"`
@@ -293,7 +302,7 @@ func (a *API) dayView(ctx context.Context, who access.Session, w *postgres.Worke
 			called[c.Visit] = c
 		}
 	}
-	out.NeededMs = int64(params.HalfDayS) * 1000
+	out.NeededMs, out.Split = int64(params.HalfDayS)*1000, params.Split
 	if out.Verdicts, err = postgres.Verdicts(ctx, a.DB.Pool, k); err != nil {
 		return out, err
 	}

@@ -120,16 +120,15 @@ func (a *API) patrolPolicyRoutes() {
 		in.Body.ID = in.ID
 		return put(ctx, who, in.Body)
 	})
-	route(a, http.MethodPost, "/patrol/policies/dry-run", "Which grids' weeks would come to something else under a policy; nothing is stored", power(access.ManageRules), func(ctx context.Context, who access.Session, in *struct {
+	route(a, http.MethodPost, "/patrol/policies/dry-run", "Whose weeks would come to something else under a policy: grids, and those who answer for them; nothing is stored", power(access.ManageRules), func(ctx context.Context, who access.Session, in *struct {
 		Body struct {
 			Policy patrolPolicyEdit `json:"policy"`
 			Week   string           `json:"week,omitempty" doc:"its Monday; last week when left out"`
 		}
 	}) (*struct {
 		Body struct {
-			Week    workday.Day      `json:"week"`
-			Grids   int              `json:"grids" doc:"that were looked at"`
-			Changed []desk.DryPolicy `json:"changed"`
+			Week workday.Day `json:"week"`
+			desk.Trial
 		}
 	}, error) {
 		p, err := in.Body.Policy.policy(a.Clock())
@@ -138,6 +137,15 @@ func (a *API) patrolPolicyRoutes() {
 		}
 		if err := a.mayRule(ctx, a.DB.Pool, who, p.Org); err != nil {
 			return nil, err
+		}
+		if p.ID != 0 {
+			old, err := postgres.PatrolPolicyByID(ctx, a.DB.Pool, p.ID)
+			if err != nil {
+				return nil, err
+			}
+			if err := a.mayRule(ctx, a.DB.Pool, who, old.Org); err != nil {
+				return nil, err
+			}
 		}
 		path := ""
 		if p.Org != nil {
@@ -153,13 +161,16 @@ func (a *API) patrolPolicyRoutes() {
 		}
 		out := &struct {
 			Body struct {
-				Week    workday.Day      `json:"week"`
-				Grids   int              `json:"grids" doc:"that were looked at"`
-				Changed []desk.DryPolicy `json:"changed"`
+				Week workday.Day `json:"week"`
+				desk.Trial
 			}
 		}{}
 		out.Body.Week = monday
-		out.Body.Changed, out.Body.Grids, err = a.Desk.TryPolicy(ctx, p, path, monday)
+		out.Body.Trial, err = a.Desk.TryPolicy(ctx, p, path, monday)
+		for i := range out.Body.People {
+			x := &out.Body.People[i]
+			x.Name = personName(who, x.Name, x.OrgPath)
+		}
 		return out, err
 	})
 }

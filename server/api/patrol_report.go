@@ -29,7 +29,7 @@ type weekReport struct {
 	From, To, ComputedAt   string
 	WorkingDays, Required  int
 	LeaveNote, RuleVersion string
-	HalfMinutes            int
+	HalfRule               string
 	Days                   []string
 	Sum                    reportSum
 	Rows, Unmet            []reportRow
@@ -179,7 +179,7 @@ func (a *API) patrolReport(ctx context.Context, r *http.Request, who access.Sess
 		f.Water = append(f.Water, who.Name+" "+at)
 	}
 	f.From, f.To = monday.String(), (monday + 6).String()
-	f.HalfMinutes, f.ComputedAt = patrol.Defaults().HalfDayS/60, dash
+	f.HalfRule, f.ComputedAt = halfRule(week.Quotas, monday), dash
 	f.WorkingDays, f.Required = week.WorkingDays, week.Required
 	for i := range 7 {
 		f.Days = append(f.Days, []string{"一", "二", "三", "四", "五", "六", "日"}[i]+" "+(monday + workday.Day(i)).String()[5:])
@@ -189,6 +189,25 @@ func (a *API) patrolReport(ctx context.Context, r *http.Request, who access.Sess
 	}
 	f.fill(week.Rows)
 	return f, nil
+}
+
+// halfRule says from how many minutes a half-day counts and where the day is
+// split, once for each policy that holds in the week.
+func halfRule(quotas []boardQuota, monday workday.Day) string {
+	var said []string
+	for _, q := range quotas {
+		text := fmt.Sprintf("满 %d 分钟算一个半天，上下午以 %s 分界", q.HalfDayMinutes, q.Split)
+		if len(quotas) > 1 {
+			if q.From > monday || q.To < monday+6 {
+				text += fmt.Sprintf("，%s 至 %s", q.From.String()[5:], q.To.String()[5:])
+			}
+			text = fmt.Sprintf("“%s”（%d 个网格）%s", q.Name, q.Grids, text)
+		}
+		if !slices.Contains(said, text) {
+			said = append(said, text)
+		}
+	}
+	return strings.Join(said, "；")
 }
 
 // fill writes the rows and their sums: each figure for itself, none blended.

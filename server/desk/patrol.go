@@ -131,26 +131,27 @@ func (d *Desk) planPatrol(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if epoch != s.Epoch {
-			if _, err := postgres.MarkRedrawn(ctx, tx, s.GridsAt); err != nil {
-				return err
-			}
+		if epoch != s.Epoch { // a grid may have come or gone, or its neighbour's ground be its own now
 			if _, err := postgres.MarkEveryWeek(ctx, tx, patrol.Monday(today), postgres.WhyGrid); err != nil {
 				return err
 			}
-			s.Epoch, s.GridsAt, s.Week = epoch, now, nil
+			s.Epoch, s.Week = epoch, nil
 		}
 		terms, err := postgres.DeadlineEpoch(ctx, tx)
 		if err != nil {
 			return err
 		}
 		if terms != s.Terms {
-			if s.Terms != 0 {
+			print, err := postgres.CalendarsPrint(ctx, tx)
+			if err != nil {
+				return err
+			}
+			if s.Terms != 0 && print != s.Calendars {
 				if _, err := postgres.MarkEveryWeek(ctx, tx, workday.Date(today.Year()-1, time.January, 1), postgres.WhyCalendar); err != nil {
 					return err
 				}
 			}
-			s.Terms = terms
+			s.Terms, s.Calendars = terms, print
 		}
 		if monday := patrol.Monday(today); s.Week == nil || *s.Week < monday {
 			if err := postgres.OpenWeek(ctx, tx, monday); err != nil {
@@ -175,6 +176,11 @@ func (d *Desk) closeDays(ctx context.Context, tx pgx.Tx, s *postgres.PatrolState
 	for day := *s.Closed + 1; day <= last; day++ {
 		if err := d.enqueueDay(ctx, tx, day); err != nil {
 			return err
+		}
+		if monday := patrol.Monday(day); day == monday+6 { // every grid's verdict, also where nobody went today
+			if _, err := postgres.MarkEveryWeek(ctx, tx, monday, postgres.WhyNightly); err != nil {
+				return err
+			}
 		}
 		closed := day
 		s.Closed = &closed
@@ -229,6 +235,11 @@ func (d *Desk) MeasureDay(ctx context.Context, k postgres.PatrolKey) error {
 		now := d.clock().UTC().Truncate(time.Microsecond)
 		quota := patrol.InForce(policies, path, k.Day).Quota
 		r := postgres.PatrolResult{Key: k, Policy: quota, Why: why, At: now, Over: k.Day < workday.DayOf(now), Digest: in.Digest(quota.Params, quota.RuleVersion())}
+		for i := range in.Visits {
+			if g := in.Visits[i].Grid; g != 0 {
+				r.Visited = append(r.Visited, g)
+			}
+		}
 		var walk patrol.Walk
 		r.Day, walk = patrol.Measure(in, quota.Params)
 		if r.Walked, err = ground.Walked(walk, quota.Params.WalkM); err != nil {
@@ -266,6 +277,9 @@ func (d *Desk) measureWeek(ctx context.Context, k postgres.GridWeek) error {
 		if err != nil {
 			return err
 		}
+		if !in.Asked {
+			return postgres.ForgetWeek(ctx, tx, k)
+		}
 		policies, err := postgres.PatrolPolicies(ctx, tx)
 		if err != nil {
 			return err
@@ -274,8 +288,9 @@ func (d *Desk) measureWeek(ctx context.Context, k postgres.GridWeek) error {
 		if err != nil {
 			return err
 		}
-		row := gridWeek(k, &in, ground, cal, patrol.InForce(policies, in.OrgPath, k.Week))
-		row.Why, row.At = why, d.clock().UTC().Truncate(time.Microsecond)
+		now := d.clock().UTC().Truncate(time.Microsecond)
+		row := gridWeek(k, &in, ground, cal, policies)
+		row.Why, row.At, row.Over = why, now, k.Week+7 <= workday.DayOf(now)
 		return postgres.PutWeek(ctx, tx, &row)
 	})
 }
@@ -307,18 +322,22 @@ func (d *Desk) WorkingCalendar(ctx context.Context, path, kind string) (cal *wor
 
 // gridWeek decides what a grid's week came to. Whose half-days count the policy
 // says: the leader's of each day, or the best of the team's.
-func gridWeek(k postgres.GridWeek, in *postgres.WeekInput, ground *patrol.Ground, cal *workday.Calendar, rules patrol.Rules) postgres.WeekRow {
-	w := postgres.WeekRow{GridWeek: k, Visits: in.Visits, Cover: in.Visits.Cover}
+func gridWeek(k postgres.GridWeek, in *postgres.WeekInput, ground *patrol.Ground, cal *workday.Calendar, policies []patrol.Policy) postgres.WeekRow {
+	rules := patrol.InForce(policies, in.OrgPath, k.Week)
+	w := postgres.WeekRow{GridWeek: k, Visits: in.Visits, Cover: in.Visits.Cover, Policy: rules.Quota}
 	w.Cover.Area.D = int64(ground.Walkable(k.Grid))
 	for _, c := range in.Cells {
 		if ground.Counts(k.Grid, c) {
 			w.Cover.Area.N++
 		}
 	}
+	if in.Area != nil {
+		w.Cover.Area = *in.Area
+	}
 	team := map[int64]bool{}
 	for _, b := range in.Beats {
 		team[b.Worker] = true
-		if b.Leader && b.On(k.Week+6) {
+		if b.Leader && b.On(k.Week+6) && w.Leader == 0 {
 			w.Leader = b.Worker
 		}
 	}
@@ -326,14 +345,15 @@ func gridWeek(k postgres.GridWeek, in *postgres.WeekInput, ground *patrol.Ground
 	var days [7]patrol.WeekDay
 	for i := range days {
 		days[i] = teamDay(in, k.Week+workday.Day(i), rules.Quota.Params.Whose)
+		days[i].Needed = patrol.InForce(policies, in.OrgPath, k.Week+workday.Day(i)).Quota.Params.HalfDayS / 60
 	}
 	for i := range in.Days {
 		s := &in.Days[i]
 		if !slices.ContainsFunc(in.Beats, func(b postgres.Beat) bool { return b.Worker == s.Worker && b.On(s.Day) }) {
 			continue
 		}
-		w.InMs, w.Out, w.DistanceM, w.GapMs, w.Gaps, w.Short = w.InMs+s.InMs, w.Out+s.Out, w.DistanceM+s.DistanceM, w.GapMs+s.GapMs, w.Gaps+s.Gaps, w.Short+s.Short
-		if s.Night {
+		w.InMs, w.Out, w.DistanceM, w.GapMs, w.Gaps, w.Short = w.InMs+s.InMs, w.Out+s.Out, w.DistanceM+s.DistanceM, w.GapMs+s.GapMs, w.Gaps+s.Gaps, w.Short+int64(s.Share.Short)
+		if s.Share.Night {
 			w.Night++
 		}
 	}
@@ -341,7 +361,8 @@ func gridWeek(k postgres.GridWeek, in *postgres.WeekInput, ground *patrol.Ground
 	return w
 }
 
-// teamDay is a grid's day: whose halves count, and whose leave.
+// teamDay is a grid's day: whose halves count, and whose leave. On the day on which
+// a grid is handed over it is who came last, for beats come newest first.
 func teamDay(in *postgres.WeekInput, d workday.Day, whose string) patrol.WeekDay {
 	share := func(worker int64) *postgres.DayShare {
 		for i := range in.Days {
@@ -356,7 +377,7 @@ func teamDay(in *postgres.WeekInput, d workday.Day, whose string) patrol.WeekDay
 			if b.Leader && b.On(d) {
 				out := patrol.WeekDay{Worker: b.Worker, Leave: in.Leave[b.Worker]}
 				if s := share(b.Worker); s != nil {
-					out.Halves, out.Twice = s.Halves, s.Twice
+					out.Halves, out.Twice = s.Share.Halves, s.Twice
 				}
 				return out
 			}
@@ -372,8 +393,8 @@ func teamDay(in *postgres.WeekInput, d workday.Day, whose string) patrol.WeekDay
 		}
 		out.Twice = out.Twice || s.Twice
 		for h := range out.Halves {
-			if s.Halves[h].Ms > out.Halves[h].Ms {
-				out.Halves[h], out.Worker = s.Halves[h], b.Worker
+			if s.Share.Halves[h].Ms > out.Halves[h].Ms {
+				out.Halves[h], out.Worker = s.Share.Halves[h], b.Worker
 			}
 		}
 	}

@@ -11,7 +11,6 @@ import (
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/patrol"
 	"github.com/gridward/gridward/server/postgres"
-	"github.com/gridward/gridward/server/workday"
 )
 
 // Marked is how much is computed again because of a change.
@@ -148,100 +147,4 @@ func (d *Desk) WithdrawLeave(ctx context.Context, id int64, audit postgres.Audit
 		return err
 	})
 	return out, err
-}
-
-// DryPolicy says what weeks would come to under a policy that nobody has made
-// yet. It changes nothing.
-type DryPolicy struct {
-	Grid    int64  `json:"grid"`
-	Name    string `json:"name"`
-	OrgName string `json:"org_name"`
-	From    Tried  `json:"from"`
-	To      Tried  `json:"to"`
-}
-
-// Tried is what a grid's week comes to under one policy.
-type Tried struct {
-	Qualified int          `json:"qualified"`
-	Required  int          `json:"required"`
-	State     patrol.State `json:"state" enum:"met,unmet,exempt"`
-}
-
-// TryPolicy measures a week of the grids below path by the policy, from the
-// fixes themselves, and lists those that would come to something else. tried is
-// how many grids there are.
-func (d *Desk) TryPolicy(ctx context.Context, p patrol.Policy, path string, monday workday.Day) (changed []DryPolicy, tried int, err error) {
-	if err := p.Check(); err != nil {
-		return nil, 0, err
-	}
-	changed = []DryPolicy{}
-	ground, err := d.PatrolGround(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
-	err = d.db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		policies, err := postgres.PatrolPolicies(ctx, tx)
-		if err != nil {
-			return err
-		}
-		next := []patrol.Policy{p}
-		for _, o := range policies {
-			if o.ID != p.ID || p.ID == 0 {
-				next = append(next, o)
-			}
-		}
-		next[0].OrgPath = path
-		if next[0].ValidFrom > monday {
-			next[0].ValidFrom = monday
-		}
-		grids, err := postgres.ExecutionGrids(ctx, tx, path)
-		if err != nil {
-			return err
-		}
-		tried = len(grids)
-		days := map[postgres.PatrolKey]patrol.DayMeasure{}
-		for _, g := range grids {
-			in, err := postgres.ReadWeek(ctx, tx, postgres.GridWeek{Region: g.Region, Grid: g.ID, Week: monday})
-			if err != nil {
-				return err
-			}
-			cal, err := d.calendarFor(ctx, tx, in.OrgPath, in.OrgKind)
-			if err != nil {
-				return err
-			}
-			key := postgres.GridWeek{Region: g.Region, Grid: g.ID, Week: monday}
-			before := gridWeek(key, &in, ground, cal, patrol.InForce(policies, in.OrgPath, monday)).Measure
-			rules := patrol.InForce(next, in.OrgPath, monday)
-			if p.Rule == patrol.HalfDayQuota {
-				if err := d.measureAgain(ctx, tx, g.Region, g.ID, &in, rules.Quota.Params, days); err != nil {
-					return err
-				}
-			}
-			after := gridWeek(key, &in, ground, cal, rules).Measure
-			if before.State != after.State || before.Qualified != after.Qualified || before.Required != after.Required {
-				changed = append(changed, DryPolicy{g.ID, g.Name, g.OrgName, Tried{before.Qualified, before.Required, before.State}, Tried{after.Qualified, after.Required, after.State}})
-			}
-		}
-		return nil
-	})
-	return changed, tried, err
-}
-
-// measureAgain replaces the shares of a week by what other parameters give.
-func (d *Desk) measureAgain(ctx context.Context, tx pgx.Tx, region, grid int64, in *postgres.WeekInput, params patrol.Params, known map[postgres.PatrolKey]patrol.DayMeasure) error {
-	for i := range in.Days {
-		s := &in.Days[i]
-		k := postgres.PatrolKey{Region: region, Worker: s.Worker, Day: s.Day}
-		m, ok := known[k]
-		if !ok {
-			input, _, err := postgres.PatrolInput(ctx, tx, k)
-			if err != nil {
-				return err
-			}
-			m, _ = patrol.Measure(input, params)
-			known[k] = m
-		}
-		s.Halves, s.Twice, s.Night, s.InMs, s.Out = m.Of(grid), m.Twice, m.Night, m.InMs, m.OutMs
-	}
-	return nil
 }

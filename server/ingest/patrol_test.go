@@ -70,29 +70,85 @@ func (s *street) judged() map[string]judged {
 	return out
 }
 
+// past is a street on a Thursday morning: two people, each the leader of a grid,
+// have walked the western one on Tuesday and on Wednesday, ann in the afternoon
+// and ben, who is not assigned to it, in the morning; all of it is judged.
+type past struct {
+	*street
+	desk     *desk.Desk
+	ann, ben fleet.Device
+	wed      workday.Day
+}
+
+func newPast(t *testing.T) *past {
+	s := &past{street: newStreet(t), wed: workday.Date(2026, time.November, 25)}
+	s.now = (s.wed + 1).Start().Add(9 * time.Hour).UTC()
+	s.exec(`SELECT keep_fix_partitions(20, 3, '2026-11-26')`)
+	s.desk = desk.New(s.db, nil, s.clock, func(int64) {})
+	s.ann, s.ben = s.device(fleet.DutySession), s.device(fleet.DutySession)
+	s.exec(`UPDATE grid_version SET valid_from = '2026-01-01'`)
+	for i, dev := range []fleet.Device{s.ann, s.ben} {
+		s.exec(`INSERT INTO grid_assignment (grid_id, worker_id, role, is_primary, valid_from) VALUES ($1, $2, 'leader', true, '2026-01-01')`, s.grids[i], dev.Worker)
+	}
+	for _, day := range []workday.Day{s.wed - 1, s.wed} {
+		s.outing(s.ann, day, "14:00", "16:30")
+		s.outing(s.ben, day, "08:30", "11:00")
+	}
+	s.round()
+	return s
+}
+
+func (s *past) round() {
+	s.t.Helper()
+	if _, _, err := s.desk.PatrolRound(s.t.Context(), -time.Minute, time.Minute); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// marks are the days and weeks that wait, and why.
+func (s *past) marks() (out []string) {
+	s.t.Helper()
+	s.scan(&out, `SELECT COALESCE(array_agg(line ORDER BY line), '{}') FROM (
+		SELECT CASE worker_id WHEN $1 THEN 'ann' ELSE 'ben' END || ' ' || day || ' ' || array_to_string(why, ',') FROM patrol_dirty
+		UNION ALL SELECT CASE grid_id WHEN $2 THEN 'west' ELSE 'east' END || ' ' || week || ' ' || array_to_string(why, ',') FROM patrol_week_dirty) AS x(line)`, s.ann.Worker, s.grids[0])
+	return out
+}
+
+func (s *past) key(dev fleet.Device, d workday.Day) string {
+	return fmt.Sprintf("%d %s", dev.Worker, d)
+}
+
+// changed runs a round and checks that exactly the days given were judged
+// otherwise, for the reason given; a day comes with its minutes then.
+func (s *past) changed(why string, minutes map[string][2]int) {
+	s.t.Helper()
+	before := s.judged()
+	s.now = s.now.Add(time.Hour)
+	s.round()
+	for key, is := range s.judged() {
+		want, changes := minutes[key]
+		was := before[key]
+		switch {
+		case changes && (is.Am != want[0]*60_000 || is.Pm != want[1]*60_000 || is.Seq != was.Seq+1 || !slices.Equal(is.Why, []string{why}) || !is.ComputedAt.Equal(s.now)):
+			s.t.Errorf("%s is %+v, want %v minutes because of %s", key, is, want, why)
+		case !changes && (!is.ComputedAt.Equal(was.ComputedAt) || is.Seq != was.Seq || is.Am != was.Am || is.Pm != was.Pm):
+			s.t.Errorf("%s changed from %+v to %+v", key, was, is)
+		}
+	}
+}
+
+// weekOf is a grid's week: what was asked, what came, and why it was computed.
+func (s *past) weekOf(i int) (text string) {
+	s.t.Helper()
+	s.scan(&text, `SELECT qualified || '/' || required || ' of ' || working_days || ' days, ' || array_to_string(why, ',') FROM patrol_week WHERE grid_id = $1 AND week = '2026-11-23'`, s.grids[i])
+	return text
+}
+
 // A whole morning that is uploaded days later changes exactly the day that it
 // belongs to, and says so; what was judged before can still be read.
 func TestALateMorningChangesExactlyItsDay(t *testing.T) {
-	s := newStreet(t)
-	wednesday := workday.Date(2026, time.November, 25)
-	s.now = (wednesday + 1).Start().Add(9 * time.Hour).UTC()
-	s.exec(`SELECT keep_fix_partitions(20, 3, '2026-11-26')`)
-	d := desk.New(s.db, nil, s.clock, func(int64) {})
-	ann, ben := s.device(fleet.DutySession), s.device(fleet.DutySession)
-	for i, dev := range []fleet.Device{ann, ben} {
-		s.exec(`INSERT INTO grid_assignment (grid_id, worker_id, role, is_primary, valid_from) VALUES ($1, $2, 'leader', true, '2026-01-01')`, s.grids[i], dev.Worker)
-	}
-	round := func() {
-		t.Helper()
-		if _, _, err := d.PatrolRound(t.Context(), -time.Minute, time.Minute); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for _, day := range []workday.Day{wednesday - 1, wednesday} {
-		s.outing(ann, day, "14:00", "16:30")
-		s.outing(ben, day, "08:30", "11:00")
-	}
-	round()
+	s := newPast(t)
+	ann, wednesday, round := s.ann, s.wed, s.round
 	before := s.judged()
 	if len(before) != 4 {
 		t.Fatalf("%d days were judged, want 4: %+v", len(before), before)

@@ -153,7 +153,7 @@ END $$`
   END LOOP;
   GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO ` + AppRole + `;
   REVOKE UPDATE, DELETE, TRUNCATE ON journal, audit, access_record, video_view, ranking, watch_entry, whistle_checkin, info_record FROM ` + AppRole + `;
-  REVOKE UPDATE, DELETE, TRUNCATE ON clock_move, holiday_import, patrol_verdict FROM ` + AppRole + `;
+  REVOKE UPDATE, DELETE, TRUNCATE ON clock_move, holiday_import, patrol_verdict, patrol_week_verdict FROM ` + AppRole + `;
   REVOKE UPDATE, DELETE, TRUNCATE ON doubt_step, doubt_policy, retention_run FROM ` + AppRole + `;
   REVOKE UPDATE, DELETE, TRUNCATE ON assess_inspection, assess_mark, assess_sheet, assess_appeal, assess_adjustment, assess_decision, assess_step FROM ` + AppRole + `;
 END $$`

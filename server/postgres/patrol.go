@@ -10,24 +10,24 @@ import (
 	"github.com/gridward/gridward/server/workday"
 )
 
-// Why a worker's day or a grid's week is computed (again).
+// Why a worker's day or a grid's week is computed (again). Those without a name
+// here are given by the triggers of the tables that a day is judged from.
 const (
 	WhyNightly  = "nightly"  // the day was over
 	WhyRunning  = "running"  // the day goes on
-	WhyLate     = "late"     // fixes of the day came after it had been computed
+	WhyLate     = "late"     // fixes of the day came, or duty was told, after it had been computed
 	WhyVisit    = "visit"    // a visit was recorded, changed or judged
 	WhyLeave    = "leave"    // leave was approved or withdrawn
 	WhyRule     = "rule"     // a policy was made, changed or ended
-	WhyGrid     = "grid"     // a grid was drawn anew, or given to somebody else
-	WhyCalendar = "calendar" // holidays were announced, or working hours changed
+	WhyGrid     = "grid"     // a grid was drawn anew
+	WhyCalendar = "calendar" // holidays were announced, or working days changed
 	WhyDays     = "days"     // of a week: one of its days was computed
-	WhySession  = "session"  // a duty session of the day was ended, reopened or corrected
 )
 
 // Recomputings are these reasons in Chinese.
 func Recomputings() map[string]string {
 	return map[string]string{WhyNightly: "日终计算", WhyRunning: "当日滚动计算", WhyLate: "补传定位到达", WhyVisit: "走访记录变动", WhyLeave: "请假变动", WhyRule: "巡查制度变动",
-		WhyGrid: "网格或责任人变动", WhyCalendar: "工作日历变动", WhyDays: "所含日期重新计算", WhySession: "在岗会话变动"}
+		WhyGrid: "网格范围变更", "beat": "责任网格变更", "shift": "排班变更", "object": "走访对象变动", "visit_rule": "走访规则变动", WhyCalendar: "工作日历变动", WhyDays: "所含日期重新计算"}
 }
 
 const sqlMarkPatrolDirty = `

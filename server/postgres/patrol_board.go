@@ -53,15 +53,15 @@ type TrendWeek struct {
 }
 
 const sqlPatrolBoard = `
-SELECT g.id, g.region_id, g.code, g.name, g.pinyin, g.org_id, g.org_name, g.org_path, o.kind, COALESCE(l.id, 0), COALESCE(l.name, ''), COALESCE(w.workers, 0), w.computed_at, w.measure,
+SELECT g.id, g.region_id, g.code, v.name, v.pinyin, g.org_id, o.name, o.path, o.kind, COALESCE(l.id, 0), COALESCE(l.name, ''), COALESCE(w.workers, 0), w.computed_at, w.measure,
   COALESCE(w.area_n, 0), COALESCE(w.area_d, 0), COALESCE(w.household_n, 0), COALESCE(w.household_d, 0), COALESCE(w.object_n, 0), COALESCE(w.object_d, 0), COALESCE(w.checkpoint_n, 0), COALESCE(w.checkpoint_d, 0),
   COALESCE(w.visits, 0), COALESCE(w.attempts, 0), COALESCE(w.short_visits, 0), COALESCE(w.found, 0), COALESCE(w.in_ms, 0), COALESCE(w.out_ms, 0), COALESCE(w.distance_m, 0), COALESCE(w.night, 0),
   COALESCE(w.gap_ms, 0), COALESCE(w.gaps, 0), COALESCE(w.why, '{}')
-FROM grid_now g JOIN org o ON o.id = g.org_id
-LEFT JOIN patrol_week w ON w.region_id = g.region_id AND w.grid_id = g.id AND w.week = $1
+FROM grid g JOIN org o ON o.id = g.org_id ` + inForce + `
+LEFT JOIN patrol_week w ON w.region_id = g.region_id AND w.grid_id = g.id AND w.week = $2
 LEFT JOIN LATERAL (SELECT p.id, p.name FROM grid_assignment a JOIN worker p ON p.id = a.worker_id
-  WHERE a.grid_id = g.id AND a.role = 'leader' AND a.valid_from <= $1::date + 6 AND COALESCE(a.valid_to, 'infinity') >= $1 ORDER BY a.worker_id = w.leader_id DESC NULLS LAST, a.valid_from DESC, p.id LIMIT 1) l ON true
-WHERE g.is_execution AND g.layer = 'operative' AND g.org_path LIKE ANY ($2) ORDER BY g.code`
+  WHERE a.grid_id = g.id AND a.role = 'leader' AND a.valid_from <= $2::date + 6 AND COALESCE(a.valid_to, 'infinity') >= $2 ORDER BY a.worker_id = w.leader_id DESC NULLS LAST, a.valid_from DESC, p.id LIMIT 1) l ON true
+WHERE v.is_execution AND g.layer = 'operative' AND o.path LIKE ANY ($1) ORDER BY g.code`
 
 const sqlBoardTrend = `SELECT grid_id, week, qualified, required, state FROM patrol_week WHERE week BETWEEN $1::date - 35 AND $1 ORDER BY week`
 
@@ -70,11 +70,11 @@ SELECT a.grid_id, count(DISTINCT d.id) FILTER (WHERE d.state IN ('raised','expla
 FROM doubt d JOIN grid_assignment a ON a.worker_id = d.worker_id AND a.role IN ('leader','worker') AND a.valid_from <= d.day AND COALESCE(a.valid_to, 'infinity') >= d.day
 WHERE d.day BETWEEN $1 AND $1::date + 6 AND d.state <> 'withdrawn' GROUP BY 1`
 
-// PatrolBoard returns the week of every execution grid of the scope, by code,
-// with the six weeks that end with it.
+// PatrolBoard returns the week of every grid of the scope that was an execution
+// grid in it, by code, with the six weeks that end with it.
 func PatrolBoard(ctx context.Context, q Querier, monday workday.Day, scope []string) ([]BoardLine, error) {
 	date := dateOf(monday)
-	rows, err := q.Query(ctx, sqlPatrolBoard, date, Under(scope))
+	rows, err := q.Query(ctx, sqlPatrolBoard, Under(scope), date)
 	if err != nil {
 		return nil, fmt.Errorf("read the board of patrols: %w", err)
 	}
@@ -158,6 +158,35 @@ func GridShape(ctx context.Context, q Querier, grid int64) (shape orb.MultiPolyg
 		return nil, fmt.Errorf("read the grid's outline: %w", err)
 	}
 	return shape, nil
+}
+
+const sqlGridsHeld = `
+SELECT a.grid_id AS grid, v.name AS grid_name, a.role, a.valid_from, COALESCE(a.valid_to, '9999-12-31') AS valid_to
+FROM grid_assignment a JOIN LATERAL (SELECT i.name FROM grid_version i WHERE i.grid_id = a.grid_id ORDER BY i.version DESC LIMIT 1) v ON true
+WHERE a.worker_id = $1 AND a.role IN ('leader','worker') AND a.valid_from <= $3 AND COALESCE(a.valid_to, 'infinity') >= $2 ORDER BY a.is_primary DESC, a.grid_id, a.valid_from`
+
+// Holding is a grid that a worker answers for by walking it, in days, both included.
+type Holding struct {
+	Assignment
+	From, To workday.Day
+}
+
+// GridsHeld lists the grids that a worker answered for on some of the days.
+func GridsHeld(ctx context.Context, q Querier, worker int64, from, to workday.Day) ([]Holding, error) {
+	rows, err := q.Query(ctx, sqlGridsHeld, worker, dateOf(from), dateOf(to))
+	if err != nil {
+		return nil, fmt.Errorf("list the grids held: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (h Holding, err error) {
+		var a, b time.Time
+		err = row.Scan(&h.Grid, &h.GridName, &h.Role, &a, &b)
+		h.From, h.To = dayOf(a), dayOf(b)
+		return h, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list the grids held: %w", err)
+	}
+	return list, nil
 }
 
 const sqlPatrolLeave = `

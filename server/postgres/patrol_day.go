@@ -132,7 +132,7 @@ type PatrolDayRow struct {
 	ComputedAt  time.Time         `json:"computed_at"`
 }
 
-const sqlPatrolDigest = `SELECT digest, seq FROM patrol_day WHERE region_id = $1 AND worker_id = $2 AND day = $3 FOR UPDATE`
+const sqlPatrolDigest = `SELECT digest, seq, fixes FROM patrol_day WHERE region_id = $1 AND worker_id = $2 AND day = $3 FOR UPDATE`
 
 const sqlPutPatrolDay = `
 INSERT INTO patrol_day (region_id, worker_id, day, am_ms, pm_ms, am_ok, pm_ok, twice, night, in_ms, out_ms, distance_m, fixes, visits, found, grid_ids, shares, measure, rule_version, digest, seq, why, computed_at, seen_at)
@@ -150,28 +150,31 @@ const sqlTouchPatrolDay = `UPDATE patrol_day SET seen_at = $4 WHERE region_id = 
 
 // PatrolResult is what computing a day gave.
 type PatrolResult struct {
-	Key    PatrolKey
-	Day    patrol.DayMeasure
-	Policy patrol.Policy
-	Digest []byte
-	Walked map[int64][]int64 // cells by grid
-	Why    []string
-	Over   bool // the day is over: its verdict is kept for ever
-	At     time.Time
+	Key     PatrolKey
+	Day     patrol.DayMeasure
+	Policy  patrol.Policy
+	Digest  []byte
+	Walked  map[int64][]int64 // cells by grid
+	Visited []int64           // grids of the day's visits
+	Why     []string
+	Over    bool // the day is over: its verdict is kept for ever
+	At      time.Time
 }
 
 // PutPatrolDay stores a day. changed is false when it was made of the same as
 // before: then nothing is written but when it was looked at. A verdict of a day
-// that is over is added to the history and never taken out.
+// that is over is added to the history and never taken out. A day some of whose
+// track retention has removed is judged no more: its verdict stays.
 func PutPatrolDay(ctx context.Context, tx pgx.Tx, r *PatrolResult) (changed bool, err error) {
 	k, date := r.Key, dateOf(r.Key.Day)
 	var old []byte
 	var seq int32
-	err = tx.QueryRow(ctx, sqlPatrolDigest, k.Region, k.Worker, date).Scan(&old, &seq)
+	var fixes int
+	err = tx.QueryRow(ctx, sqlPatrolDigest, k.Region, k.Worker, date).Scan(&old, &seq, &fixes)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return false, fmt.Errorf("look at the day before: %w", err)
 	}
-	if bytes.Equal(old, r.Digest) && (seq > 0 || !r.Over) {
+	if r.Day.Fixes < fixes || bytes.Equal(old, r.Digest) && (seq > 0 || !r.Over) {
 		if _, err := tx.Exec(ctx, sqlTouchPatrolDay, k.Region, k.Worker, date, r.At); err != nil {
 			return false, fmt.Errorf("note that the day was looked at: %w", err)
 		}
@@ -192,7 +195,7 @@ func PutPatrolDay(ctx context.Context, tx pgx.Tx, r *PatrolResult) (changed bool
 		grids, jsonOf(d.Grids), text, r.Policy.RuleVersion(), r.Digest, seq, r.Why, r.At); err != nil {
 		return false, fmt.Errorf("store the day: %w", err)
 	}
-	return true, putWalk(ctx, tx, r, grids)
+	return true, putWalk(ctx, tx, r, slices.Concat(grids, r.Visited))
 }
 
 const sqlForgetWalk = `DELETE FROM patrol_walk WHERE region_id = $1 AND worker_id = $2 AND day = $3 RETURNING grid_id`
@@ -200,18 +203,18 @@ const sqlForgetWalk = `DELETE FROM patrol_walk WHERE region_id = $1 AND worker_i
 const sqlInsertWalk = `INSERT INTO patrol_walk (region_id, grid_id, day, worker_id, cells) VALUES ($1, $2, $3, $4, $5)`
 
 // putWalk replaces the cells of the day, and marks the weeks of the grids that
-// it touches.
-func putWalk(ctx context.Context, tx pgx.Tx, r *PatrolResult, assigned []int64) error {
+// it touches: those assigned or visited, and those walked.
+func putWalk(ctx context.Context, tx pgx.Tx, r *PatrolResult, touched []int64) error {
 	k, date := r.Key, dateOf(r.Key.Day)
 	rows, err := tx.Query(ctx, sqlForgetWalk, k.Region, k.Worker, date)
 	if err != nil {
 		return fmt.Errorf("forget the cells of the day: %w", err)
 	}
-	touched, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	before, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 	if err != nil {
 		return fmt.Errorf("forget the cells of the day: %w", err)
 	}
-	touched = append(touched, assigned...)
+	touched = append(touched, before...)
 	for grid, cells := range r.Walked {
 		if _, err := tx.Exec(ctx, sqlInsertWalk, k.Region, grid, date, k.Worker, cells); err != nil {
 			return fmt.Errorf("store the cells of the day: %w", err)

@@ -19,7 +19,9 @@ FROM patrol_policy p LEFT JOIN org o ON o.id = p.org_id`
 
 const sqlPolicies = policyColumns + ` WHERE p.retired_at IS NULL ORDER BY p.rule, o.path NULLS FIRST, p.valid_from, p.id`
 
-const sqlPolicyLiving = policyColumns + ` WHERE p.id = $1 AND p.retired_at IS NULL FOR UPDATE OF p`
+const sqlPolicyByID = policyColumns + ` WHERE p.id = $1 AND p.retired_at IS NULL`
+
+const sqlPolicyLiving = sqlPolicyByID + ` FOR UPDATE OF p`
 
 func collectPolicies(ctx context.Context, q Querier, sql string, args ...any) ([]patrol.Policy, error) {
 	rows, err := q.Query(ctx, sql, args...)
@@ -48,9 +50,18 @@ func PatrolPolicies(ctx context.Context, q Querier) ([]patrol.Policy, error) {
 	return collectPolicies(ctx, q, sqlPolicies)
 }
 
+// PatrolPolicyByID returns the newest version of a policy.
+func PatrolPolicyByID(ctx context.Context, q Querier, id int64) (patrol.Policy, error) {
+	return onePolicy(ctx, q, sqlPolicyByID, id)
+}
+
 // LockPatrolPolicy returns the newest version of a policy and holds its row.
 func LockPatrolPolicy(ctx context.Context, tx pgx.Tx, id int64) (patrol.Policy, error) {
-	list, err := collectPolicies(ctx, tx, sqlPolicyLiving, id)
+	return onePolicy(ctx, tx, sqlPolicyLiving, id)
+}
+
+func onePolicy(ctx context.Context, q Querier, sql string, id int64) (patrol.Policy, error) {
+	list, err := collectPolicies(ctx, q, sql, id)
 	if err == nil && len(list) == 0 {
 		err = fault.New(fault.Missing, "没有这项巡查制度，或者不在您的管辖范围")
 	}

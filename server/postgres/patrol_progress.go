@@ -28,7 +28,8 @@ FULL JOIN (SELECT region_id, worker_id, day, why FROM patrol_dirty WHERE region_
 
 const sqlGridProgress = `
 WITH day AS (` + patrolDays + `),
-land AS (SELECT id FROM grid_now WHERE region_id = ANY ($3) AND is_execution AND layer = 'operative' AND org_path LIKE ANY ($4)),
+land AS (SELECT id FROM grid_now WHERE region_id = ANY ($3) AND is_execution AND layer = 'operative' AND org_path LIKE ANY ($4)
+  AND NOT EXISTS (SELECT FROM grid_version i WHERE i.grid_id = grid_now.id AND NOT i.is_execution AND i.valid_from < ($6::date + 7) AT TIME ZONE 'Asia/Shanghai' AND i.valid_to >= ($6::date + 7) AT TIME ZONE 'Asia/Shanghai')),
 beat AS (SELECT a.grid_id, d.worker_id, d.day, d.waits FROM day d JOIN grid_assignment a ON a.worker_id = d.worker_id AND a.role IN ('leader','worker') AND a.valid_from <= d.day AND COALESCE(a.valid_to, 'infinity') >= d.day
   JOIN land l ON l.id = a.grid_id),
 week AS (SELECT w.grid_id, count(*) AS n FROM patrol_week w LEFT JOIN patrol_week_dirty m ON m.region_id = w.region_id AND m.grid_id = w.grid_id AND m.week = w.week

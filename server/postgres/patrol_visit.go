@@ -24,6 +24,11 @@ func patrolVisits(ctx context.Context, q Querier, k PatrolKey, in *patrol.Input)
 	if in.Visits, err = VisitsOf(ctx, q, k.Region, k.Worker, k.Day.Start(), (k.Day + 1).Start()); err != nil {
 		return err
 	}
+	rule, err := VisitRuleOf(ctx, q, k.Region)
+	if err != nil {
+		return err
+	}
+	in.AttemptCounts = rule.AttemptCounts
 	grids := make([]int64, len(in.Grids))
 	for i := range in.Grids {
 		grids[i] = in.Grids[i].ID

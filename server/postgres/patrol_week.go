@@ -55,6 +55,9 @@ func ClaimWeek(ctx context.Context, tx pgx.Tx, k GridWeek) (why []string, ok boo
 // Beat is a worker's answering for a grid, in days, both included.
 type Beat struct {
 	Worker   int64
+	Name     string
+	OrgPath  string // of the worker's organisation
+	OrgName  string
 	Leader   bool
 	From, To workday.Day
 }
@@ -64,26 +67,45 @@ func (b Beat) On(d workday.Day) bool { return d >= b.From && d <= b.To }
 
 // DayShare is what a worker's day came to for one grid.
 type DayShare struct {
-	Worker     int64
-	Day        workday.Day
-	Halves     [2]patrol.HalfDay // in this grid
-	Twice      bool
-	Night      bool
-	InMs, Out  int64
-	DistanceM  float64
-	GapMs      int64
-	Gaps       int64
-	Short      int64
-	GridsThere int // how many grids were assigned
+	Worker    int64
+	Day       workday.Day
+	Share     patrol.GridShare  // what it came to in this grid
+	Halves    [2]patrol.HalfDay // and in all of the worker's
+	Twice     bool
+	InMs, Out int64
+	DistanceM float64 // of the way that day, as much as of the effective time
+	GapMs     int64
+	Gaps      int64
+	Fixes     int
+}
+
+// shared puts into d what the day came to for the grid, of those assigned.
+func (d *DayShare) shared(grid int64, shares []patrol.GridShare) {
+	var all, mine int64
+	for i := range shares {
+		ms := shares[i].Halves[0].Ms + shares[i].Halves[1].Ms
+		all += ms
+		if shares[i].Grid == grid {
+			d.Share, mine = shares[i], ms
+		}
+	}
+	switch {
+	case all > 0:
+		d.DistanceM *= float64(mine) / float64(all)
+	case len(shares) > 1:
+		d.DistanceM /= float64(len(shares))
+	}
 }
 
 // WeekInput is what a grid's week is put together from.
 type WeekInput struct {
 	OrgPath, OrgKind string
+	Asked            bool // an execution grid in force when the week ends: others are asked for nothing
 	Beats            []Beat
 	Days             []DayShare
 	Leave            map[int64][]patrol.Leave
-	Cells            []int64 // that somebody's accepted track led near, once each
+	Cells            []int64      // that somebody's accepted track led near, once each
+	Area             *patrol.Frac // what it covered before retention removed where people walked
 	Visits           WeekVisits
 }
 
@@ -93,23 +115,35 @@ type WeekVisits struct {
 	Cover                   patrol.Coverage // but the area
 }
 
-const sqlGridOrg = `SELECT o.path, o.kind FROM grid g JOIN org o ON o.id = g.org_id WHERE g.id = $1`
+// inForce joins to grid g its version v when the week $2 ends; weeks before the first import have the first.
+const inForce = `
+JOIN LATERAL (SELECT i.* FROM grid_version i WHERE i.grid_id = g.id
+  ORDER BY (i.valid_from < ($2::date + 7) AT TIME ZONE 'Asia/Shanghai') DESC, CASE WHEN i.valid_from < ($2::date + 7) AT TIME ZONE 'Asia/Shanghai' THEN i.valid_from END DESC NULLS LAST, i.version LIMIT 1) v
+  ON v.valid_to IS NULL OR v.valid_to >= ($2::date + 7) AT TIME ZONE 'Asia/Shanghai'`
+
+const sqlGridOrg = `
+SELECT o.path, o.kind, g.layer = 'operative' AND COALESCE(v.is_execution, false) FROM grid g JOIN org o ON o.id = g.org_id LEFT ` + inForce + ` WHERE g.id = $1`
 
 const sqlBeats = `
-SELECT worker_id, role = 'leader', valid_from, COALESCE(valid_to, '9999-12-31') FROM grid_assignment
-WHERE grid_id = $1 AND role IN ('leader','worker') AND valid_from <= $2::date + 6 AND COALESCE(valid_to, 'infinity') >= $2 ORDER BY role, worker_id, valid_from`
+SELECT a.worker_id, w.name, o.path, o.name, a.role = 'leader', a.valid_from, COALESCE(a.valid_to, '9999-12-31')
+FROM grid_assignment a JOIN worker w ON w.id = a.worker_id JOIN org o ON o.id = w.org_id
+WHERE a.grid_id = $1 AND a.role IN ('leader','worker') AND a.valid_from <= $2::date + 6 AND COALESCE(a.valid_to, 'infinity') >= $2 ORDER BY a.valid_from DESC, a.worker_id, a.role`
 
 const sqlWeekShares = `
-SELECT worker_id, day, shares, twice, night, in_ms, out_ms, distance_m, (measure->>'gap_ms')::bigint, (measure->>'gaps')::bigint, (measure->>'short')::bigint
+SELECT worker_id, day, shares, am_ms, am_ok, pm_ms, pm_ok, twice, in_ms, out_ms, distance_m, (measure->>'gap_ms')::bigint, (measure->>'gaps')::bigint, fixes
 FROM patrol_day WHERE region_id = $1 AND worker_id = ANY ($2) AND day BETWEEN $3 AND $3::date + 6 ORDER BY worker_id, day`
 
 const sqlWeekCells = `
 SELECT DISTINCT c FROM patrol_walk w, unnest(w.cells) AS c WHERE w.region_id = $1 AND w.grid_id = $2 AND w.day BETWEEN $3 AND $3::date + 6`
 
+const sqlAreaKept = `
+SELECT area_n, area_d FROM patrol_week WHERE region_id = $1 AND grid_id = $2 AND week = $3
+  AND week < (SELECT (max(cutoff) AT TIME ZONE 'Asia/Shanghai')::date FROM retention_run WHERE class = 'patrol_walk')`
+
 // ReadWeek reads what a grid's week is put together from.
 func ReadWeek(ctx context.Context, q Querier, k GridWeek) (in WeekInput, err error) {
 	monday := dateOf(k.Week)
-	if err := q.QueryRow(ctx, sqlGridOrg, k.Grid).Scan(&in.OrgPath, &in.OrgKind); err != nil {
+	if err := q.QueryRow(ctx, sqlGridOrg, k.Grid, monday).Scan(&in.OrgPath, &in.OrgKind, &in.Asked); err != nil {
 		return in, fmt.Errorf("find whose the grid is: %w", err)
 	}
 	rows, err := q.Query(ctx, sqlBeats, k.Grid, monday)
@@ -118,7 +152,7 @@ func ReadWeek(ctx context.Context, q Querier, k GridWeek) (in WeekInput, err err
 	}
 	in.Beats, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (b Beat, err error) {
 		var from, to time.Time
-		err = row.Scan(&b.Worker, &b.Leader, &from, &to)
+		err = row.Scan(&b.Worker, &b.Name, &b.OrgPath, &b.OrgName, &b.Leader, &from, &to)
 		b.From, b.To = dayOf(from), dayOf(to)
 		return b, err
 	})
@@ -135,13 +169,9 @@ func ReadWeek(ctx context.Context, q Querier, k GridWeek) (in WeekInput, err err
 	in.Days, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (d DayShare, err error) {
 		var day time.Time
 		var shares []patrol.GridShare
-		err = row.Scan(&d.Worker, &day, &shares, &d.Twice, &d.Night, &d.InMs, &d.Out, &d.DistanceM, &d.GapMs, &d.Gaps, &d.Short)
-		d.Day, d.GridsThere = dayOf(day), len(shares)
-		for _, s := range shares {
-			if s.Grid == k.Grid {
-				d.Halves = s.Halves
-			}
-		}
+		err = row.Scan(&d.Worker, &day, &shares, &d.Halves[0].Ms, &d.Halves[0].Qualified, &d.Halves[1].Ms, &d.Halves[1].Qualified, &d.Twice, &d.InMs, &d.Out, &d.DistanceM, &d.GapMs, &d.Gaps, &d.Fixes)
+		d.Day = dayOf(day)
+		d.shared(k.Grid, shares)
 		return d, err
 	})
 	if err != nil {
@@ -155,6 +185,13 @@ func ReadWeek(ctx context.Context, q Querier, k GridWeek) (in WeekInput, err err
 	}
 	if in.Cells, err = pgx.CollectRows(rows, pgx.RowTo[int64]); err != nil {
 		return in, fmt.Errorf("read where the week led: %w", err)
+	}
+	var kept patrol.Frac
+	switch err := q.QueryRow(ctx, sqlAreaKept, k.Region, k.Grid, monday).Scan(&kept.N, &kept.D); {
+	case err == nil:
+		in.Area = &kept
+	case !errors.Is(err, pgx.ErrNoRows):
+		return in, fmt.Errorf("read what the week covered: %w", err)
 	}
 	in.Visits, err = weekVisits(ctx, q, k)
 	return in, err
@@ -174,8 +211,10 @@ type WeekRow struct {
 	Night     int
 	GapMs     int64
 	Gaps      int64
+	Policy    patrol.Policy // the quota, as it is
 	Why       []string
 	At        time.Time
+	Over      bool // the week is over: its verdict is kept for ever
 }
 
 const sqlPutWeek = `
@@ -186,9 +225,33 @@ ON CONFLICT (region_id, grid_id, week) DO UPDATE SET working_days = excluded.wor
   leader_id = excluded.leader_id, workers = excluded.workers, area_n = excluded.area_n, area_d = excluded.area_d, household_n = excluded.household_n, household_d = excluded.household_d,
   object_n = excluded.object_n, object_d = excluded.object_d, checkpoint_n = excluded.checkpoint_n, checkpoint_d = excluded.checkpoint_d, visits = excluded.visits, attempts = excluded.attempts,
   short_visits = excluded.short_visits, found = excluded.found, in_ms = excluded.in_ms, out_ms = excluded.out_ms, distance_m = excluded.distance_m, night = excluded.night, gap_ms = excluded.gap_ms,
-  gaps = excluded.gaps, measure = excluded.measure, rule_version = excluded.rule_version, why = excluded.why, computed_at = excluded.computed_at`
+  gaps = excluded.gaps, measure = excluded.measure, rule_version = excluded.rule_version, why = excluded.why, computed_at = excluded.computed_at
+WHERE (patrol_week.measure, patrol_week.rule_version, patrol_week.leader_id, patrol_week.workers, patrol_week.area_n, patrol_week.area_d, patrol_week.household_n, patrol_week.household_d,
+    patrol_week.object_n, patrol_week.object_d, patrol_week.checkpoint_n, patrol_week.checkpoint_d, patrol_week.visits, patrol_week.attempts, patrol_week.short_visits, patrol_week.found,
+    patrol_week.in_ms, patrol_week.out_ms, patrol_week.distance_m, patrol_week.night, patrol_week.gap_ms, patrol_week.gaps)
+  IS DISTINCT FROM (excluded.measure, excluded.rule_version, excluded.leader_id, excluded.workers, excluded.area_n, excluded.area_d, excluded.household_n, excluded.household_d,
+    excluded.object_n, excluded.object_d, excluded.checkpoint_n, excluded.checkpoint_d, excluded.visits, excluded.attempts, excluded.short_visits, excluded.found,
+    excluded.in_ms, excluded.out_ms, excluded.distance_m, excluded.night, excluded.gap_ms, excluded.gaps)`
 
-// PutWeek stores a grid's week.
+const sqlInsertWeekVerdict = `
+INSERT INTO patrol_week_verdict (region_id, grid_id, week, seq, computed_at, rule_version, policy, why, required, qualified, state, measure)
+SELECT $1, $2, $3, COALESCE(l.seq, 0) + 1, $4, $5, $6, $7, $8, $9, $10, $11::jsonb
+FROM (VALUES (1)) AS one LEFT JOIN LATERAL (SELECT v.seq, v.measure, v.rule_version FROM patrol_week_verdict v WHERE v.region_id = $1 AND v.grid_id = $2 AND v.week = $3 ORDER BY v.seq DESC LIMIT 1) l ON true
+WHERE l.seq IS NULL OR (l.measure, l.rule_version) <> ($11::jsonb, $5)`
+
+const sqlForgetWeek = `DELETE FROM patrol_week WHERE region_id = $1 AND grid_id = $2 AND week = $3`
+
+// ForgetWeek takes a grid's week off the board: nothing was asked of the grid.
+func ForgetWeek(ctx context.Context, tx pgx.Tx, k GridWeek) error {
+	if _, err := tx.Exec(ctx, sqlForgetWeek, k.Region, k.Grid, dateOf(k.Week)); err != nil {
+		return fmt.Errorf("take the week off the board: %w", err)
+	}
+	return nil
+}
+
+// PutWeek stores a grid's week; one that came to the same as before stays as it
+// is, with the time and the reason of then. A verdict of a week that is over is
+// added to the history and never taken out.
 func PutWeek(ctx context.Context, tx pgx.Tx, w *WeekRow) error {
 	m, c, v := &w.Measure, &w.Cover, &w.Visits
 	_, err := tx.Exec(ctx, sqlPutWeek, w.Region, w.Grid, dateOf(w.Week), m.WorkingDays, m.Required, m.Qualified, string(m.State), w.Leader, w.Workers,
@@ -196,6 +259,12 @@ func PutWeek(ctx context.Context, tx pgx.Tx, w *WeekRow) error {
 		w.InMs, w.Out, w.DistanceM, w.Night, w.GapMs, w.Gaps, jsonOf(m), m.RuleVersion, w.Why, w.At)
 	if err != nil {
 		return fmt.Errorf("store the week: %w", err)
+	}
+	if !w.Over {
+		return nil
+	}
+	if _, err := tx.Exec(ctx, sqlInsertWeekVerdict, w.Region, w.Grid, dateOf(w.Week), w.At, m.RuleVersion, jsonOf(w.Policy), w.Why, m.Required, m.Qualified, string(m.State), jsonOf(m)); err != nil {
+		return fmt.Errorf("keep the week's verdict: %w", err)
 	}
 	return nil
 }
@@ -240,21 +309,21 @@ func EnqueueRunning(ctx context.Context, q Querier, today workday.Day, since tim
 
 // PatrolState is how far computing has come.
 type PatrolState struct {
-	Epoch   int64        // of the territory
-	GridsAt time.Time    // when that was looked at
-	Terms   int64        // the epoch of calendars and holidays
-	Closed  *workday.Day // the newest day that was given to computing as a whole
-	Week    *workday.Day // the newest week that every grid has a row of
+	Epoch     int64        // of the territory
+	Terms     int64        // the epoch of calendars, holidays and limits
+	Calendars int64        // the fingerprint of the first two
+	Closed    *workday.Day // the newest day that was given to computing as a whole
+	Week      *workday.Day // the newest week that every grid has a row of
 }
 
-const sqlPatrolState = `SELECT epoch, grids_at, terms, closed_day, seen_week FROM patrol_state FOR UPDATE`
+const sqlPatrolState = `SELECT epoch, terms, calendars, closed_day, seen_week FROM patrol_state FOR UPDATE`
 
-const sqlPutPatrolState = `UPDATE patrol_state SET epoch = $1, grids_at = $2, terms = $3, closed_day = $4, seen_week = $5`
+const sqlPutPatrolState = `UPDATE patrol_state SET epoch = $1, terms = $2, calendars = $3, closed_day = $4, seen_week = $5`
 
 // LockPatrolState reads and holds it.
 func LockPatrolState(ctx context.Context, tx pgx.Tx) (s PatrolState, err error) {
 	var closed, week *time.Time
-	if err := tx.QueryRow(ctx, sqlPatrolState).Scan(&s.Epoch, &s.GridsAt, &s.Terms, &closed, &week); err != nil {
+	if err := tx.QueryRow(ctx, sqlPatrolState).Scan(&s.Epoch, &s.Terms, &s.Calendars, &closed, &week); err != nil {
 		return s, fmt.Errorf("read how far computing has come: %w", err)
 	}
 	for _, x := range []struct {
@@ -278,27 +347,22 @@ func PutPatrolState(ctx context.Context, tx pgx.Tx, s PatrolState) error {
 		t := dateOf(*d)
 		return &t
 	}
-	if _, err := tx.Exec(ctx, sqlPutPatrolState, s.Epoch, s.GridsAt, s.Terms, date(s.Closed), date(s.Week)); err != nil {
+	if _, err := tx.Exec(ctx, sqlPutPatrolState, s.Epoch, s.Terms, s.Calendars, date(s.Closed), date(s.Week)); err != nil {
 		return fmt.Errorf("store how far computing has come: %w", err)
 	}
 	return nil
 }
 
-const sqlMarkRedrawn = `
-INSERT INTO patrol_dirty AS p (region_id, worker_id, day, why)
-SELECT DISTINCT d.region_id, d.worker_id, d.day, ARRAY['grid'] FROM grid_version v JOIN patrol_day d ON d.grid_ids @> ARRAY[v.grid_id]
-WHERE v.valid_from > $1 AND v.version > 1 AND d.day >= (v.valid_from AT TIME ZONE 'Asia/Shanghai')::date ORDER BY 1, 2, 3
-ON CONFLICT (region_id, worker_id, day) DO UPDATE SET n = p.n + 1, why = CASE WHEN 'grid' = ANY (p.why) THEN p.why ELSE p.why || 'grid'::text END`
+const sqlCalendarsPrint = `
+SELECT hashtextextended(COALESCE((SELECT string_agg(concat_ws(' ', c.org_id, c.org_kind, c.plan), '/' ORDER BY c.id) FROM calendar c), '')
+  || COALESCE((SELECT string_agg(concat_ws(' ', h.year, h.days), '/' ORDER BY h.year) FROM holiday_list h), ''), 0)`
 
-// MarkRedrawn asks for the days to be computed again on which a grid holds that
-// was drawn anew since: the day of the drawing and those after it. What was
-// before it was judged by the shape of then, and stays.
-func MarkRedrawn(ctx context.Context, tx pgx.Tx, since time.Time) (int64, error) {
-	tag, err := tx.Exec(ctx, sqlMarkRedrawn, since)
-	if err != nil {
-		return 0, fmt.Errorf("mark the days of grids drawn anew: %w", err)
+// CalendarsPrint is a fingerprint of all calendars and holiday lists.
+func CalendarsPrint(ctx context.Context, q Querier) (print int64, err error) {
+	if err := q.QueryRow(ctx, sqlCalendarsPrint).Scan(&print); err != nil {
+		return 0, fmt.Errorf("read the calendars: %w", err)
 	}
-	return tag.RowsAffected(), nil
+	return print, nil
 }
 
 const sqlMarkEveryWeek = `
@@ -377,11 +441,11 @@ type ExecutionGrid struct {
 	Name, OrgName string
 }
 
-const sqlExecutionGrids = `SELECT id, region_id AS region, name, org_name FROM grid_now WHERE is_execution AND layer = 'operative' AND org_path LIKE $1 || '%' ORDER BY code`
+const sqlExecutionGrids = `SELECT id, region_id AS region, name, org_name FROM grid_now WHERE is_execution AND layer = 'operative' AND org_path LIKE ANY ($1) ORDER BY code`
 
-// ExecutionGrids lists the execution grids of an organisation and those below it.
-func ExecutionGrids(ctx context.Context, q Querier, path string) ([]ExecutionGrid, error) {
-	rows, err := q.Query(ctx, sqlExecutionGrids, path)
+// ExecutionGrids lists the execution grids of organisations and those below them.
+func ExecutionGrids(ctx context.Context, q Querier, paths []string) ([]ExecutionGrid, error) {
+	rows, err := q.Query(ctx, sqlExecutionGrids, Under(paths))
 	if err != nil {
 		return nil, fmt.Errorf("list the execution grids: %w", err)
 	}

@@ -145,7 +145,7 @@ SELECT g.code FROM grid g JOIN grid_version v ON v.grid_id = g.id AND v.valid_to
 WHERE g.layer = $1 AND g.code LIKE $2 AND NOT g.code = ANY ($3::text[]) ORDER BY g.code`
 
 const sqlEndAssignments = `
-UPDATE grid_assignment a SET valid_to = current_date FROM grid g
+UPDATE grid_assignment a SET valid_to = (now() AT TIME ZONE 'Asia/Shanghai')::date FROM grid g
 WHERE g.id = a.grid_id AND a.valid_to IS NULL AND g.layer = $2 AND g.code = ANY ($1::text[])`
 
 // GridImport says how grids are brought in.

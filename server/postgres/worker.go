@@ -115,14 +115,14 @@ JOIN worker w ON w.code = u.code JOIN org o ON o.code = u.org AND o.valid_to IS 
 WHERE w.region_id <> o.region_id OR (w.kind = 'vehicle') <> u.vehicle ORDER BY 1`
 
 const sqlEndWorkerGrids = `
-UPDATE grid_assignment a SET valid_to = current_date
+UPDATE grid_assignment a SET valid_to = (now() AT TIME ZONE 'Asia/Shanghai')::date
 FROM worker w, grid g
 WHERE w.id = a.worker_id AND g.id = a.grid_id AND a.valid_to IS NULL AND w.code = ANY ($1::text[])
   AND NOT EXISTS (SELECT FROM unnest($2::text[], $3::text[], $4::text[]) AS u (worker, grid, role) WHERE u.worker = w.code AND u.grid = g.code AND u.role = a.role)`
 
 const sqlPutWorkerGrids = `
-INSERT INTO grid_assignment (grid_id, worker_id, role, is_primary)
-SELECT g.id, w.id, u.role, u.first
+INSERT INTO grid_assignment (grid_id, worker_id, role, is_primary, valid_from)
+SELECT g.id, w.id, u.role, u.first, (now() AT TIME ZONE 'Asia/Shanghai')::date
 FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[]) AS u (worker, grid, role, first)
 JOIN worker w ON w.code = u.worker JOIN grid g ON g.code = u.grid AND g.layer = 'operative'
 WHERE NOT EXISTS (SELECT FROM grid_assignment a WHERE a.grid_id = g.id AND a.worker_id = w.id AND a.role = u.role AND a.valid_to IS NULL)

@@ -2,7 +2,7 @@
 // and what it does. The server knows seconds and metres; people write minutes.
 import type { Params, RuleKind } from './shape'
 
-export type Unit = 'count' | 'minutes' | 'seconds' | 'metres' | 'time' | 'percent' | 'flag' | 'purposes' | 'whose'
+export type Unit = 'count' | 'minutes' | 'seconds' | 'metres' | 'time' | 'percent' | 'purposes' | 'whose'
 
 export interface Field {
   key: keyof Params
@@ -31,7 +31,6 @@ const measuring: readonly Field[] = [
   { key: 'walk_m', unit: 'metres', group: 'cover', min: 5, max: 200 },
   { key: 'dwell_m', unit: 'metres', group: 'cover', min: 5, max: 500 },
   { key: 'dwell_s', unit: 'minutes', group: 'cover', min: 0.5, max: 120 },
-  { key: 'attempt_counts', unit: 'flag', group: 'cover' },
 ]
 
 /** Which parameters a kind of policy reads; measuring is the half-day quota's alone. */
@@ -67,11 +66,10 @@ export const defaults: Required<Params> = {
   twice_s: 1800,
   night_from: '19:00',
   night_s: 1800,
-  attempt_counts: false,
   target_pct: 100,
 }
 
-export type Draft = Record<string, number | string | boolean | string[] | null>
+export type Draft = Record<string, number | string | string[] | null>
 
 const fallback = (field: Field, rule: RuleKind): Params[keyof Params] =>
   field.key === 'required' && rule === 'twice_daily' ? 0 : defaults[field.key]

@@ -25,6 +25,8 @@ export interface HalfDay {
   /** Nothing is asked of it: no working day, or approved leave. */
   rest?: boolean
   leave?: boolean
+  /** Minutes from which it qualifies, by the policy of its day. */
+  needed?: number
 }
 
 export interface BoardRow {
@@ -112,12 +114,27 @@ export interface CalendarDay {
   note?: string
 }
 
+/** The half-day quota that holds on some days of a week. */
+export interface Quota {
+  rule_version: string
+  name: string
+  required: number
+  half_day_minutes: number
+  split: string
+  from: string
+  to: string
+  /** Of the board: whose policy it is, and for how many grids it holds. */
+  org_name?: string
+  grids?: number
+}
+
 export interface Board {
   week: string
   working_days: number
   required: number
   rule_version: string
   days?: CalendarDay[]
+  quotas?: Quota[] | null
   rows: BoardRow[] | null
   total?: number
   next?: string
@@ -199,7 +216,8 @@ export interface PersonWeek {
   rule_version: string
   quota?: number
   holiday?: string
-  half_day_minutes?: number
+  half_day_minutes: number
+  quotas?: Quota[] | null
   half_days: HalfWithReasons[]
   rules?: RuleResult[] | null
   leaves?: Leave[] | null
@@ -252,6 +270,8 @@ export interface DayView {
   am_ok: boolean
   pm_ok: boolean
   needed_ms: number
+  /** Where the policy splits the day, HH:MM. */
+  split: string
   distance_m: number
   in_ms: number
   out_ms: number
@@ -282,7 +302,6 @@ export interface Params {
   twice_s?: number
   night_from?: string
   night_s?: number
-  attempt_counts?: boolean
   target_pct?: number
 }
 

@@ -54,6 +54,6 @@ export const filled = (minutes: number, needed: number): number =>
  * only explains its figure, and says so when it came to another one.
  */
 export function required(quota: number, workingDays: number, leaveHalves: number, prorate = true): number {
-  if (!prorate) return quota
-  return Math.min(quota, Math.ceil((quota * Math.max(0, 2 * workingDays - leaveHalves)) / 10))
+  const halves = prorate ? 2 * workingDays : 10
+  return Math.min(quota, Math.ceil((quota * Math.max(0, halves - leaveHalves)) / 10))
 }
