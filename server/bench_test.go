@@ -81,6 +81,9 @@ var figures = []figure{
 	{what: "playback: everybody's day on the map; reading the raw partition ÷ it", pkg: "./server/", run: "Trails$", once: true,
 		ours: measureOf{"Trails", "first_ms"}, ratioOf: measureOf{"Trails", "raw/first"}, target: 5,
 		beside: []beside{{"an hour of everybody", measureOf{"Trails", "hour_ms"}}, {"raw", measureOf{"Trails", "raw_hour_ms"}}, {"one worker-day", measureOf{"Trails", "worker_day_ms"}}}},
+	{what: "the week board of 119 grids over HTTP, half a year of 500 people behind it; reading the week's days themselves ÷ it", pkg: "./server/", run: "PatrolBoard$", once: true,
+		ours: measureOf{"PatrolBoard", "p50_ms"}, ratioOf: measureOf{"PatrolBoard", "days/board"}, target: 2,
+		beside: []beside{{"p99", measureOf{"PatrolBoard", "p99_ms"}}, {"the days themselves", measureOf{"PatrolBoard", "days_ms"}}, {"days behind it", measureOf{"PatrolBoard", "days"}}}},
 	{what: "fan-out to 500 screens ÷ raw loopback writes of the same bytes", pkg: "./server/live", run: "Fanout", once: true,
 		ours: measureOf{"Fanout", "updates/cpu-s"}, ratioOf: measureOf{"Fanout", "x-raw"}, target: 0.5},
 }
