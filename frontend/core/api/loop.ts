@@ -337,6 +337,18 @@ export interface Queue {
   late: number
 }
 
+/** What is late and no case: of GET /queues. */
+export interface Reminder {
+  code: 'ack_owed' | 'ack_missing' | 'whistle_late'
+  name: string
+  count: number
+}
+
+export interface QueuePage {
+  queues: Queue[] | null
+  reminders?: Reminder[] | null
+}
+
 /** GET /me/orders. */
 export interface MyOrders {
   orders: (Order & { incident: Incident })[]

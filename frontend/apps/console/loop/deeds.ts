@@ -29,6 +29,8 @@ const tones: Record<string, Line['tone']> = {
   'incident.urged': 'warn',
   'incident.supervised': 'bad',
   'incident.overdue': 'bad',
+  'whistle.respond_overdue': 'bad',
+  'whistle.arrive_overdue': 'bad',
   'incident.voided': 'bad',
   'incident.checked': 'good',
   'incident.evaluated': 'good',

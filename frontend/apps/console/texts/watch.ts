@@ -20,6 +20,14 @@ export const watch = {
   'menu.find': ['找页面', 'Find a page'],
   'menu.find.none': ['没有这个页面', 'No such page'],
 
+  'desk.ack_owed': ['待我回执', 'I owe an answer'],
+  'desk.ack_missing': ['超时未回执', 'Unanswered in time'],
+  'desk.whistle_late': ['吹哨超时', 'Late for the whistle'],
+  'whistle.late': ['是否超时', 'Late'],
+  'journal.whistle.respond_overdue': ['响应超时', 'Response overdue'],
+  'journal.whistle.arrive_overdue': ['到场超时', 'Arrival overdue'],
+  'journal.command.overdue': ['指令超时未回执', 'Command unanswered in time'],
+
   'intake.lead': [
     '边接听边录入。Ctrl+Enter 保存，Alt+1…5 选推荐类别',
     'Type while they talk. Ctrl+Enter saves, Alt+1…5 takes a category',

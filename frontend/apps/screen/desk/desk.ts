@@ -121,11 +121,23 @@ export class Desk {
         this.#wall.speaker.play(whistle.kind === 'emergency' ? 'critical' : 'urgent')
         this.say(t('whistle.raised', { org: whistle.org_name ?? '', reason: whistle.reason ?? '' }))
       }
+      if (event.kind.endsWith('_overdue'))
+        this.#late(t('whistle.late', { no: whistle.no, note: (body.deed as { note?: string } | null)?.note ?? '' }))
+      this.queues.soon()
       const open = this.detail.get()
       if (open && whistle.incident === open.id) this.#soonDetail(open.id)
     } else if (event.kind.startsWith('command.') && body && 'id' in body) {
       void this.commands.load(event.kind === 'command.sent')
+      if (event.kind === 'command.overdue')
+        this.#late(t('command.late', { org: String(body.org_name ?? ''), n: Number(body.count) - Number(body.acked) }))
+      this.queues.soon()
     } else if (event.kind.startsWith('sos.') && body) this.alarms.heardSos(String(body.id), event.kind === 'sos.closed')
+  }
+
+  /** A limit that passes is heard as well as seen. */
+  #late(sentence: string): void {
+    this.#wall.speaker.play('urgent')
+    this.say(sentence)
   }
 
   /** A short sentence for everybody at the wall; it goes by itself. */

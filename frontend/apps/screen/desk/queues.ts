@@ -1,6 +1,6 @@
 // The queues of the desk: how many wait in each, and the one that is read.
 import * as api from '@core/api/client'
-import type { IncidentPage, Queue, QueueCode } from '@core/api/loop'
+import type { IncidentPage, Queue, QueueCode, QueuePage, Reminder } from '@core/api/loop'
 import { Store } from '@core/live/store'
 import type { Wall } from '../wall'
 import { inQueue } from './cases'
@@ -13,6 +13,8 @@ const pagesKept = 5
 
 export class Queues {
   readonly all = new Store<Queue[]>([])
+  /** What is late beside cases: acknowledgements and whistles. */
+  readonly late = new Store<Reminder[]>([])
   readonly chosen = new Store<QueueCode | null>(null)
   readonly page = new Store<{ ids: string[]; next: string; total: number; loading: boolean; failed: boolean } | null>(
     null,
@@ -26,8 +28,9 @@ export class Queues {
 
   async load(): Promise<void> {
     try {
-      const { queues } = await api.get<{ queues: Queue[] }>('/queues')
+      const { queues, reminders } = await api.get<QueuePage>('/queues')
       this.all.set(queues ?? [])
+      this.late.set(reminders ?? [])
     } catch (error) {
       // an older server, or a viewer without queues: counted from what is on the screen
       if (error instanceof api.ApiError && error.kind !== 'network' && error.kind !== 'busy') this.all.set([])

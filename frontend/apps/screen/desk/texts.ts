@@ -15,6 +15,11 @@ export const desk = {
   'list.filter': ['筛选', 'Filter'],
   'reminder.label': ['提醒', 'Reminders'],
   'reminder.clear': ['取消筛选', 'Clear filter'],
+  'reminder.ack_owed': ['待我回执', 'I owe an answer'],
+  'reminder.ack_missing': ['指令未回执', 'Unanswered'],
+  'reminder.whistle_late': ['吹哨超时', 'Whistles late'],
+  'reminder.none': ['没有超时的', 'Nothing is late'],
+  'reminder.due': ['期限 {at}', 'due {at}'],
 
   'case.facts': ['案情', 'Facts'],
   'case.flow': ['流转', 'History'],
@@ -145,6 +150,7 @@ export const desk = {
   'command.ack': ['需要回执', 'Ask for an answer'],
   'command.send': ['下达', 'Send'],
   'command.sent': ['指令已下达', 'Command sent'],
+  'command.late': ['指令超时未回执：{org} {n} 个', 'Command not acknowledged in time: {org}, {n}'],
   'command.need': ['请填写指令内容', 'Say what is to be done'],
   'command.from': ['{who} 下达指令', 'Command from {who}'],
   'command.ok': ['收到', 'Understood'],
@@ -205,6 +211,7 @@ export const desk = {
   'driven.close': ['收起详情', 'closed a card'],
 
   'whistle.raised': ['{org} 吹哨：{reason}', '{org} blew the whistle: {reason}'],
+  'whistle.late': ['吹哨超时 {no}：{note}', 'Late for the whistle {no}: {note}'],
   'whistle.title': ['吹哨报到', 'Whistles'],
   'whistle.by': ['{who} 吹哨', 'by {who}'],
   'whistle.raise': ['吹哨', 'Whistle'],
