@@ -119,6 +119,7 @@ func (a *API) dispatchRoutes() {
 		})
 		return &struct{ Body skillsBody }{skillsBody{w.ID, append([]string{}, codes...)}}, err
 	})
+	a.skillRoutes()
 	a.policyRoutes()
 	a.commandRoutes()
 	a.noticeRoutes()
@@ -131,6 +132,7 @@ type policyReply struct {
 		Region  int64           `json:"region"`
 		Version int32           `json:"version" doc:"0 = nothing is written, the defaults hold"`
 		Policy  dispatch.Policy `json:"policy"`
+		Default dispatch.Policy `json:"default" doc:"what holds where nothing is written"`
 	}
 }
 
@@ -143,7 +145,7 @@ func (a *API) policyRoutes() {
 			return nil, err
 		}
 		out := &policyReply{}
-		out.Body.Region = region
+		out.Body.Region, out.Body.Default = region, dispatch.DefaultPolicy()
 		out.Body.Policy, out.Body.Version, err = postgres.DispatchPolicy(ctx, a.DB.Pool, region)
 		return out, err
 	})
@@ -162,7 +164,7 @@ func (a *API) policyRoutes() {
 			return nil, err
 		}
 		out := &policyReply{}
-		out.Body.Region, out.Body.Policy = region, in.Body.Policy
+		out.Body.Region, out.Body.Policy, out.Body.Default = region, in.Body.Policy, dispatch.DefaultPolicy()
 		err = a.DB.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
 			if out.Body.Version, err = postgres.PutDispatchPolicy(ctx, tx, region, in.Body.Policy, in.Body.Version, who.Account, a.Clock()); err != nil {
 				return err

@@ -27,6 +27,10 @@ func (w *world) dispatchProbes(place string) map[string]probe {
 		"GET /api/v1/rankings/{id}":              {fmt.Sprintf("/api/v1/rankings/%s", w.incident[place]), nil, false, []int{404}},
 		"GET /api/v1/skills":                     {"/api/v1/skills", nil, false, ok},
 		"PUT /api/v1/workers/{id}/skills":        {fmt.Sprintf("/api/v1/workers/%d/skills", w.worker[place]), map[string]any{"skills": []string{"fire"}}, true, ok},
+		"GET /api/v1/skill-entries":              {"/api/v1/skill-entries", nil, false, ok},
+		"PUT /api/v1/skill-entries/{code}":       {"/api/v1/skill-entries/rope", map[string]any{"name": "绳索救援"}, false, []int{200, 404}}, // one dictionary for everybody
+		"GET /api/v1/worker-skills":              {"/api/v1/worker-skills", nil, false, ok},
+		"POST /api/v1/worker-skills":             {"/api/v1/worker-skills", map[string]any{"csv": "人员编号,技能\n" + workerCode[place] + ",消防\n"}, false, []int{200, 422}},
 		"GET /api/v1/dispatch-policy":            {"/api/v1/dispatch-policy", nil, false, ok},
 		"PUT /api/v1/dispatch-policy":            {"/api/v1/dispatch-policy", map[string]any{"version": 0, "policy": dispatch.DefaultPolicy()}, false, []int{404}}, // a community does not rule its region
 		"POST /api/v1/area":                      {"/api/v1/area", map[string]any{"shape": round}, false, ok},
@@ -37,3 +41,5 @@ func (w *world) dispatchProbes(place string) map[string]probe {
 }
 
 var orgCode = map[string]string{"东湖": "990101001001", "西山": "990101001002"}
+
+var workerCode = map[string]string{"东湖": "W1", "西山": "W2"}

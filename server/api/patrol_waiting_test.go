@@ -207,7 +207,7 @@ func TestTheBoardsLinksShowWhatTheCellsSay(t *testing.T) {
 		}
 	}
 	w.into(boss, "/patrol/board?week="+monday.String(), &board)
-	span := fmt.Sprintf("/visits?grid=%d&from=%s&to=%s", w.grid["东湖"], monday.Start().UTC().Format(time.RFC3339), (monday+7).Start().UTC().Format(time.RFC3339))
+	span := fmt.Sprintf("/visits?grid=%d&from=%s&to=%s", w.grid["东湖"], monday.Start().UTC().Format(time.RFC3339), (monday + 7).Start().UTC().Format(time.RFC3339))
 	for _, r := range board.Rows {
 		if r.Grid != w.grid["东湖"] {
 			continue

@@ -23,16 +23,21 @@ type resourceList struct {
 func (l resourceList) table() ([]string, [][]string) {
 	rows := make([][]string, len(l.Resources))
 	for i, r := range l.Resources {
-		rows[i] = []string{r.Code, r.KindName, r.Name, r.OrgName, strconv.FormatFloat(r.Point[0], 'f', 6, 64), strconv.FormatFloat(r.Point[1], 'f', 6, 64), r.Address, r.Contact, r.Phone, r.Hours, r.Note}
+		rows[i] = []string{r.Code, r.KindName, r.Name, r.OrgName, strconv.FormatFloat(r.Point[0], 'f', 6, 64), strconv.FormatFloat(r.Point[1], 'f', 6, 64), r.Address, r.Contact, r.Phone, r.Hours, r.Note, r.OrgCode, resourceStates[r.Status]}
 	}
-	return []string{"编号", "类型", "名称", "所属机构", "经度", "纬度", "地址", "联系人", "电话", "开放时间", "备注"}, rows
+	return []string{"编号", "类型", "名称", "所属机构", "经度", "纬度", "地址", "联系人", "电话", "开放时间", "备注", "机构编码", "状态"}, rows
 }
+
+// resourceStates are the words that an import reads again.
+var resourceStates = map[string]string{"active": "正常", "out_of_order": "故障", "retired": "撤销"}
 
 func (a *API) resourceRoutes() {
 	route(a, http.MethodGet, "/resources", "What may be of use near a case: hydrants, AEDs, shelters, rescue teams, …", power(access.SeeMap), func(ctx context.Context, who access.Session, in *struct {
 		Paging
-		Kind string `query:"kind" maxLength:"20"`
-		Q    string `query:"q" maxLength:"40" doc:"name, address, code or pinyin initials"`
+		Kind   string `query:"kind" maxLength:"20"`
+		Q      string `query:"q" maxLength:"40" doc:"name, address, code or pinyin initials"`
+		Org    int64  `query:"org"`
+		Status string `query:"status" enum:"active,out_of_order,retired," doc:"all that are not retired unless told"`
 	}) (*struct {
 		ListHead
 		Body resourceList
@@ -41,7 +46,7 @@ func (a *API) resourceRoutes() {
 		if _, err := in.read(&after); err != nil {
 			return nil, err
 		}
-		list, err := postgres.Resources(ctx, a.DB.Pool, who.Scope(access.SeeMap), in.Kind, in.Q, after, in.rows())
+		list, err := postgres.Resources(ctx, a.DB.Pool, postgres.ResourceFilter{Scope: who.Scope(access.SeeMap), Kind: in.Kind, Status: in.Status, Org: some(in.Org), Query: in.Q, After: after, Limit: in.rows()})
 		if err != nil {
 			return nil, err
 		}

@@ -12,7 +12,7 @@ import (
 	"github.com/gridward/gridward/server/territory"
 )
 
-const resourceColumns = `r.id, r.region_id, r.org_id, o.name, o.path, r.code, r.kind, r.name, r.geom, r.address, r.contact, r.phone, r.hours, r.note, r.status`
+const resourceColumns = `r.id, r.region_id, r.org_id, o.code, o.name, o.path, r.code, r.kind, r.name, r.geom, r.address, r.contact, r.phone, r.hours, r.note, r.status`
 
 const sqlAreaResources = `SELECT ` + resourceColumns + ` FROM resource r JOIN org o ON o.id = r.org_id
 WHERE r.status <> 'retired' AND r.geom && $1::geometry AND ST_Covers($1::geometry, r.geom) AND o.path LIKE ANY ($2) ORDER BY r.id LIMIT $3`
@@ -23,13 +23,24 @@ func AreaResources(ctx context.Context, q Querier, shape orb.MultiPolygon, scope
 }
 
 const sqlListResources = `SELECT ` + resourceColumns + ` FROM resource r JOIN org o ON o.id = r.org_id
-WHERE r.status <> 'retired' AND o.path LIKE ANY ($1) AND ($2 = '' OR r.kind = $2) AND r.id > $4
+WHERE ($6 = '' AND r.status <> 'retired' OR r.status = $6) AND o.path LIKE ANY ($1) AND ($2 = '' OR r.kind = $2) AND r.id > $4
+  AND ($7::bigint IS NULL OR o.path LIKE (SELECT path FROM org WHERE id = $7) || '%')
   AND ($3 = '' OR r.name ILIKE '%' || $3 || '%' OR r.address ILIKE '%' || $3 || '%' OR r.pinyin LIKE lower($3) || '%' OR r.code = $3)
 ORDER BY r.id LIMIT $5`
 
+// ResourceFilter narrows the list of resources.
+type ResourceFilter struct {
+	Scope        []string
+	Kind, Status string // a status; none: all that are not retired
+	Org          *int64 // its own and those below it
+	Query        string
+	After        int64
+	Limit        int
+}
+
 // Resources lists the resources of a scope, by id after the given one.
-func Resources(ctx context.Context, q Querier, scope []string, kind, text string, after int64, limit int) ([]territory.Resource, error) {
-	return collectResources(ctx, q, sqlListResources, Under(scope), kind, likeText(text), after, limit)
+func Resources(ctx context.Context, q Querier, f ResourceFilter) ([]territory.Resource, error) {
+	return collectResources(ctx, q, sqlListResources, Under(f.Scope), f.Kind, likeText(f.Query), f.After, f.Limit, f.Status, f.Org)
 }
 
 func collectResources(ctx context.Context, q Querier, sql string, args ...any) ([]territory.Resource, error) {
@@ -38,7 +49,7 @@ func collectResources(ctx context.Context, q Querier, sql string, args ...any) (
 		return nil, fmt.Errorf("list the resources: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (r territory.Resource, err error) {
-		err = row.Scan(&r.ID, &r.Region, &r.Org, &r.OrgName, &r.OrgPath, &r.Code, &r.Kind, &r.Name, &r.Point, &r.Address, &r.Contact, &r.Phone, &r.Hours, &r.Note, &r.Status)
+		err = row.Scan(&r.ID, &r.Region, &r.Org, &r.OrgCode, &r.OrgName, &r.OrgPath, &r.Code, &r.Kind, &r.Name, &r.Point, &r.Address, &r.Contact, &r.Phone, &r.Hours, &r.Note, &r.Status)
 		r.KindName = territory.ResourceKindName(r.Kind)
 		return r, err
 	})

@@ -7,7 +7,7 @@ type Resource struct {
 	ID        int64     `json:"id"`
 	Region    int64     `json:"-"`
 	Org       int64     `json:"org"`
-	OrgCode   string    `json:"-"` // as an import brings it
+	OrgCode   string    `json:"org_code,omitempty"`
 	OrgName   string    `json:"org_name"`
 	OrgPath   string    `json:"-"`
 	Code      string    `json:"code"`

@@ -9,6 +9,7 @@ import { lists } from './texts/lists'
 import { loop } from './texts/loop'
 import { patrol } from './texts/patrol'
 import { playback } from './texts/playback'
+import { registers } from './texts/registers'
 import { rules } from './texts/rules'
 import { statistics } from './texts/statistics'
 import { tracks } from './texts/tracks'
@@ -23,6 +24,7 @@ export const book = {
   ...lists,
   ...loop,
   ...watch,
+  ...registers,
   ...rules,
   ...statistics,
   ...assess,
