@@ -2,6 +2,11 @@ import type { Book } from '@core/i18n/t'
 
 // What every page says: the frame, signing in, passwords.
 export const frame = {
+  'line.down': [
+    '实时连接中断，正在重连；页面改为定时读取，显示的可能不是最新情况',
+    'The live line is down and being redialled; this page reads now and then, what it shows may be old',
+  ],
+  'line.heard': ['最后收到：{ago}', 'last heard {ago}'],
   title: ['网格管理台', 'Gridward Console'],
   lang: ['EN', '中文'],
   skip: ['跳到正文', 'Skip to content'],
