@@ -1,20 +1,17 @@
 // The moving people, on a canvas of their own above the map.
 //
-// A custom layer that draws nothing hands over MapLibre's matrix; while the
-// camera moves the overlay draws with the map, and while it rests it draws alone:
-// the base map underneath is not painted again for somebody's next step (3–5
+// The base map underneath is not painted again for somebody's next step: 3–5
 // times cheaper than a layer inside the map, and what keeps a 4K wall on a weak
-// GPU fluent). The price: people are always above the labels.
-import type { CustomLayerInterface, Map as MapLibre } from 'maplibre-gl'
+// GPU fluent. The price: people are always above the labels.
+import type { Map as MapLibre } from 'maplibre-gl'
 import { mercatorX, mercatorY } from '../geo/mercator'
 import type { PointBuffer } from '../live/point-buffer'
 import { stride } from '../live/point-buffer'
 import { presenceColour } from '../ui/severity'
 import { link, rgb } from './gl'
 import { fragmentShader, vertexShader } from './live-shaders'
+import { OverlayCanvas } from './overlay-canvas'
 import { zoomShift } from './styles/shift'
-
-const probeId = 'live-probe'
 
 /** In the order of the wire's presence numbers. */
 const palette = new Float32Array(
@@ -78,15 +75,13 @@ export class LiveOverlay {
   /** Somebody is in SOS: the pulse keeps the canvas alive. */
   alarm = false
 
-  readonly canvas = document.createElement('canvas')
+  readonly #canvas: OverlayCanvas
   readonly #map: MapLibre
   readonly #points: PointBuffer
   readonly #epoch = performance.now()
   readonly #minFrame: number
   readonly #still: boolean
   #gpu: Gpu | null = null
-  #matrix: Float64Array | null = null
-  readonly #shifted = new Float32Array(16)
   #raf = 0
   #drawnAt = 0
   /** How many times it has drawn; for tests and the watchdog. */
@@ -97,19 +92,19 @@ export class LiveOverlay {
     this.#points = points
     this.#minFrame = options.minFrame ?? 33
     this.#still = matchMedia('(prefers-reduced-motion: reduce)').matches
-    this.canvas.className = 'live-overlay'
-    this.canvas.style.cssText = 'position:absolute;inset:0;width:100%;height:100%;pointer-events:none'
-    this.canvas.setAttribute('aria-hidden', 'true')
-    map.getCanvasContainer().appendChild(this.canvas)
-    this.#resize()
-    map.on('resize', this.#resize)
-    map.on('style.load', this.#probe)
-    map.on('render', this.#withMap)
-    this.canvas.addEventListener('webglcontextlost', this.#lost)
-    this.canvas.addEventListener('webglcontextrestored', this.#restored)
-    document.addEventListener('visibilitychange', this.#woken)
-    this.#open()
-    this.#probe()
+    this.#canvas = new OverlayCanvas(map, 'live', {
+      open: gl => {
+        this.#gpu = build(gl)
+        this.#points.grown = true
+      },
+      lost: () => {
+        this.#gpu = null
+      },
+      draw: () => this.#draw(),
+    })
+    document.addEventListener('visibilitychange', () => {
+      if (!document.hidden) this.touch()
+    })
   }
 
   /** Seconds on the buffer's clock. */
@@ -138,64 +133,6 @@ export class LiveOverlay {
     return box * this.unit
   }
 
-  remove(): void {
-    cancelAnimationFrame(this.#raf)
-    this.#map.off('resize', this.#resize)
-    this.#map.off('style.load', this.#probe)
-    this.#map.off('render', this.#withMap)
-    document.removeEventListener('visibilitychange', this.#woken)
-    this.canvas.remove()
-    this.#gpu?.gl.getExtension('WEBGL_lose_context')?.loseContext()
-    this.#gpu = null
-  }
-
-  #open(): void {
-    const gl = this.canvas.getContext('webgl2', { alpha: true, antialias: false, premultipliedAlpha: true })
-    if (!gl || gl.isContextLost()) return
-    this.#gpu = build(gl)
-    this.#points.grown = true
-  }
-
-  // MapLibre restores its style after losing its context but drops custom
-  // layers, so the probe is added on every style.load.
-  readonly #probe = (): void => {
-    if (this.#map.getLayer(probeId)) return
-    const layer: CustomLayerInterface = {
-      id: probeId,
-      type: 'custom',
-      renderingMode: '2d',
-      render: (_gl, options) => {
-        this.#matrix = Float64Array.from(options.defaultProjectionData.mainMatrix as Iterable<number>)
-      },
-    }
-    this.#map.addLayer(layer)
-    this.#map.triggerRepaint()
-  }
-
-  readonly #resize = (): void => {
-    const { width, height } = this.#map.getCanvas()
-    if (this.canvas.width !== width || this.canvas.height !== height) {
-      this.canvas.width = width
-      this.canvas.height = height
-    }
-  }
-
-  readonly #lost = (event: Event): void => {
-    event.preventDefault() // without this the browser never restores it
-    this.#gpu = null
-  }
-
-  readonly #restored = (): void => {
-    this.#open()
-    this.touch()
-  }
-
-  readonly #woken = (): void => {
-    if (!document.hidden) this.touch()
-  }
-
-  readonly #withMap = (): void => this.#draw()
-
   readonly #tick = (time: number): void => {
     this.#raf = 0
     if (time - this.#drawnAt >= this.#minFrame - 4) {
@@ -208,34 +145,22 @@ export class LiveOverlay {
 
   #draw(): void {
     const gpu = this.#gpu
-    if (!gpu || !this.#matrix || gpu.gl.isContextLost()) return
-    const { gl, at } = gpu
-    gl.viewport(0, 0, this.canvas.width, this.canvas.height)
-    gl.clearColor(0, 0, 0, 0)
-    gl.clear(gl.COLOR_BUFFER_BIT)
     const points = this.#points
+    const matrix = this.#canvas.begin(points.originX, points.originY)
+    if (!gpu || !matrix) return
+    const { gl, at } = gpu
     this.drawn++
     if (!this.visible || points.count === 0) return
     this.#upload(gpu)
-
-    const m = this.#matrix
-    for (let i = 0; i < 16; i++) this.#shifted[i] = m[i]!
-    // the local origin is added in f64, before the cast
-    for (let r = 0; r < 4; r++) this.#shifted[12 + r] = m[r]! * points.originX + m[4 + r]! * points.originY + m[12 + r]!
-
     const now = this.now()
-    const ratio = this.canvas.width / Math.max(1, this.canvas.clientWidth)
     gl.useProgram(gpu.program)
-    gl.uniformMatrix4fv(at.u_matrix, false, this.#shifted)
+    gl.uniformMatrix4fv(at.u_matrix, false, matrix)
     gl.uniform1f(at.u_now, now)
-    gl.uniform1f(at.u_size, this.size() * ratio)
+    gl.uniform1f(at.u_size, this.size() * this.#canvas.ratio)
     gl.uniform1f(at.u_old, this.old ? 0.9 : 0)
     gl.uniform3fv(at.u_colours, palette)
     gl.uniform1f(at.u_pulse, this.#still ? 0.4 : (now % 1.6) / 1.6)
     gl.uniform1f(at.u_faded, 0.15)
-    gl.enable(gl.BLEND)
-    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA)
-    gl.disable(gl.DEPTH_TEST)
     gl.bindVertexArray(gpu.shape)
     for (const pass of [0, 1]) {
       gl.uniform1i(at.u_pass, pass)

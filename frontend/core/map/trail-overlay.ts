@@ -2,16 +2,16 @@
 // own above the map, as the live people are (live-overlay.ts): the base map is
 // not painted again for somebody's next step. The steps of a day lie on the card
 // once, ordered by time; a frame uploads 16 bytes per person and draws ranges.
-import type { CustomLayerInterface, Map as MapLibre } from 'maplibre-gl'
+import type { Map as MapLibre } from 'maplibre-gl'
 import { latOf, lonOf, mercatorX, mercatorY } from '../geo/mercator'
 import { type Being, type Standing, slabMs, standing } from '../trail/lane'
 import type { Playback } from '../trail/playback'
 import { personColour, scales, stepOf, type Tint, tints, unknownColour } from '../trail/scale'
 import { between, type Segments, segmentStride } from '../trail/segments'
 import { link, rgb } from './gl'
+import { OverlayCanvas } from './overlay-canvas'
 import { lineFragment, lineVertex, personFragment, personVertex, ringFragment, ringVertex } from './trail-shaders'
 
-const probeId = 'trail-probe'
 const lanesWide = 1024
 const personStride = 16
 const ringStride = 20
@@ -77,15 +77,14 @@ export class TrailOverlay {
   hidden: ReadonlySet<number> = new Set()
   chosen: number | null = null
 
-  readonly canvas = document.createElement('canvas')
+  readonly #canvas: OverlayCanvas
   readonly #map: MapLibre
   #playback: Playback | null = null
   #peopleF32 = new Float32Array(0)
   #peopleU8 = new Uint8Array(0)
   #standings: Standing[] = []
   readonly #lanes = new Uint8Array(lanesWide * 4)
-  #matrix: Float64Array | null = null
-  readonly #shifted = new Float32Array(16)
+  #matrix: Float32Array = new Float32Array(16)
   #gpu: Gpu | null = null
   #version = -1
   #lanesSaid = ''
@@ -96,18 +95,13 @@ export class TrailOverlay {
   /** Made before anything is played: a context and its shaders take longer than a day's overview. */
   constructor(map: MapLibre) {
     this.#map = map
-    this.canvas.className = 'trail-overlay'
-    this.canvas.style.cssText = 'position:absolute;inset:0;width:100%;height:100%;pointer-events:none'
-    this.canvas.setAttribute('aria-hidden', 'true')
-    map.getCanvasContainer().appendChild(this.canvas)
-    this.#resize()
-    map.on('resize', this.#resize)
-    map.on('style.load', this.#probe)
-    map.on('render', this.#withMap)
-    this.canvas.addEventListener('webglcontextlost', this.#lost)
-    this.canvas.addEventListener('webglcontextrestored', this.#restored)
-    this.#open()
-    this.#probe()
+    this.#canvas = new OverlayCanvas(map, 'trail', {
+      open: gl => this.#open(gl),
+      lost: () => {
+        this.#gpu = null
+      },
+      draw: () => this.#draw(),
+    })
   }
 
   /** What is played from now on; null: nothing. */
@@ -173,18 +167,10 @@ export class TrailOverlay {
   }
 
   remove(): void {
-    this.#map.off('resize', this.#resize)
-    this.#map.off('style.load', this.#probe)
-    this.#map.off('render', this.#withMap)
-    if (this.#map.getLayer(probeId)) this.#map.removeLayer(probeId)
-    this.canvas.remove()
-    this.#gpu?.gl.getExtension('WEBGL_lose_context')?.loseContext()
-    this.#gpu = null
+    this.#canvas.remove()
   }
 
-  #open(): void {
-    const gl = this.canvas.getContext('webgl2', { alpha: true, antialias: false, premultipliedAlpha: true })
-    if (!gl || gl.isContextLost()) return
+  #open(gl: WebGL2RenderingContext): void {
     const gpu: Gpu = {
       gl,
       lines: pen(gl, lineVertex, lineFragment),
@@ -236,40 +222,6 @@ export class TrailOverlay {
     this.#lanesSaid = ''
   }
 
-  readonly #probe = (): void => {
-    if (this.#map.getLayer(probeId)) return
-    const layer: CustomLayerInterface = {
-      id: probeId,
-      type: 'custom',
-      renderingMode: '2d',
-      render: (_gl, options) => {
-        this.#matrix = Float64Array.from(options.defaultProjectionData.mainMatrix as Iterable<number>)
-      },
-    }
-    this.#map.addLayer(layer)
-    this.#map.triggerRepaint()
-  }
-
-  readonly #resize = (): void => {
-    const { width, height } = this.#map.getCanvas()
-    if (this.canvas.width !== width || this.canvas.height !== height) {
-      this.canvas.width = width
-      this.canvas.height = height
-    }
-  }
-
-  readonly #lost = (event: Event): void => {
-    event.preventDefault()
-    this.#gpu = null
-  }
-
-  readonly #restored = (): void => {
-    this.#open()
-    this.#draw()
-  }
-
-  readonly #withMap = (): void => this.#draw()
-
   #size(): number {
     const z = this.#map.getZoom()
     const many = this.#standings.length > 60 ? 0.8 : 1
@@ -278,24 +230,14 @@ export class TrailOverlay {
 
   #draw(): void {
     const gpu = this.#gpu
-    if (!gpu || !this.#matrix || gpu.gl.isContextLost()) return
-    const { gl } = gpu
     const playback = this.#playback
-    if (playback) this.#upload(gpu, playback)
-    gl.viewport(0, 0, this.canvas.width, this.canvas.height)
-    gl.clearColor(0, 0, 0, 0)
-    gl.clear(gl.COLOR_BUFFER_BIT)
-    if (!playback) return
-    const m = this.#matrix
-    const { x, y } = playback.origin
-    for (let i = 0; i < 16; i++) this.#shifted[i] = m[i]!
-    // the local origin is added in f64, before the cast
-    for (let r = 0; r < 4; r++) this.#shifted[12 + r] = m[r]! * x + m[4 + r]! * y + m[12 + r]!
-    const ratio = this.canvas.width / Math.max(1, this.canvas.clientWidth)
+    const matrix = this.#canvas.begin(playback?.origin.x ?? 0, playback?.origin.y ?? 0)
+    if (!gpu || !matrix || !playback) return
+    this.#matrix = matrix
+    this.#upload(gpu, playback)
+    const { gl } = gpu
+    const { ratio } = this.#canvas
     const size = this.#size() * ratio
-    gl.enable(gl.BLEND)
-    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA)
-    gl.disable(gl.DEPTH_TEST)
     gl.activeTexture(gl.TEXTURE0)
     gl.bindTexture(gl.TEXTURE_2D, gpu.lanes)
     this.#lines(gpu, ratio)
@@ -308,7 +250,7 @@ export class TrailOverlay {
   #use(gpu: Gpu, which: Pen): void {
     const { gl } = gpu
     gl.useProgram(which.program)
-    gl.uniformMatrix4fv(which.at.u_matrix, false, this.#shifted)
+    gl.uniformMatrix4fv(which.at.u_matrix, false, this.#matrix)
     gl.uniform1f(which.at.u_now, this.#offset / 1000)
     gl.uniform1i(which.at.u_tint, tints.indexOf(this.tint))
     gl.uniform3fv(which.at.u_speed, speedColours)
@@ -320,7 +262,7 @@ export class TrailOverlay {
   #lines(gpu: Gpu, ratio: number): void {
     const { gl, lines } = gpu
     this.#use(gpu, lines)
-    gl.uniform2f(lines.at.u_view, this.canvas.width, this.canvas.height)
+    gl.uniform2f(lines.at.u_view, this.#canvas.element.width, this.#canvas.element.height)
     gl.uniform1f(lines.at.u_tail, this.tail / 1000)
     const many = this.#standings.length > 60
     gl.uniform1f(lines.at.u_width, (many ? 2.2 : 3.6) * ratio)
