@@ -68,8 +68,10 @@ CREATE TABLE doubt_step (
   text       text NOT NULL DEFAULT '',
   photos     uuid[] NOT NULL DEFAULT '{}',
   score      smallint NOT NULL,
-  codes      text[] NOT NULL
+  codes      text[] NOT NULL,
+  client_id  text                               -- of the phone that said it: said twice, it counts once
 );
+CREATE UNIQUE INDEX doubt_step_client ON doubt_step (doubt_id, client_id) WHERE client_id IS NOT NULL;
 CREATE INDEX doubt_step_doubt ON doubt_step (doubt_id, id);
 ALTER TABLE attachment ADD doubt_id uuid REFERENCES doubt;
 

@@ -103,11 +103,12 @@ CREATE TABLE assess_appeal (
   id         uuid PRIMARY KEY,
   period_id  bigint NOT NULL REFERENCES assess_period,
   level      text NOT NULL, subject bigint NOT NULL, item text NOT NULL DEFAULT '',
-  reason     text NOT NULL CHECK (length(btrim(reason)) >= 5), evidence text NOT NULL DEFAULT '', incidents uuid[] NOT NULL DEFAULT '{}',
+  reason     text NOT NULL CHECK (length(btrim(reason)) >= 5), evidence text NOT NULL DEFAULT '', incidents uuid[] NOT NULL DEFAULT '{}', photos uuid[] NOT NULL DEFAULT '{}',
   by_account bigint NOT NULL REFERENCES account, by_name text NOT NULL, at timestamptz NOT NULL,
   FOREIGN KEY (period_id, level, subject) REFERENCES assess_score
 );
 CREATE INDEX assess_appeal_period ON assess_appeal (period_id, at);
+ALTER TABLE attachment ADD appeal_id uuid REFERENCES assess_appeal;
 -- Beside a published score, never in it. Insert-only.
 CREATE TABLE assess_adjustment (
   id         uuid PRIMARY KEY,

@@ -137,10 +137,11 @@ func (a *API) assessNoteRoutes() {
 			Reason    string       `json:"reason" maxLength:"4000"`
 			Evidence  string       `json:"evidence,omitempty" maxLength:"4000"`
 			Incidents []uuid.UUID  `json:"incidents,omitempty" maxItems:"50"`
+			Photos    []uuid.UUID  `json:"photos,omitempty" maxItems:"9"`
 		}
 	}) (*struct{ Body postgres.AssessAppeal }, error) {
 		b := in.Body
-		one, err := a.Desk.AppealScore(ctx, who.Principal, postgres.AssessAppeal{Period: in.ID, Level: b.Level, Subject: b.Subject, Item: b.Item, Reason: b.Reason, Evidence: b.Evidence, Incidents: b.Incidents})
+		one, err := a.Desk.AppealScore(ctx, who.Principal, postgres.AssessAppeal{Period: in.ID, Level: b.Level, Subject: b.Subject, Item: b.Item, Reason: b.Reason, Evidence: b.Evidence, Incidents: b.Incidents, Photos: b.Photos})
 		return &struct{ Body postgres.AssessAppeal }{one}, err
 	}, created)
 
@@ -159,4 +160,22 @@ func (a *API) assessNoteRoutes() {
 		one, err := a.Desk.DecideAppeal(ctx, who.Principal, in.ID, in.Body.Verdict, in.Body.Answer, points)
 		return &struct{ Body postgres.AssessAppeal }{one}, err
 	})
+}
+
+// mayReadAppealPhoto reports whether a photo belongs to an appeal that the caller may read.
+func (a *API) mayReadAppealPhoto(ctx context.Context, who access.Session, photo uuid.UUID) (bool, error) {
+	id, found, err := postgres.AppealOfPhoto(ctx, a.DB.Pool, photo)
+	if err != nil || !found || who.Kiosk != 0 {
+		return false, err
+	}
+	one, err := postgres.AssessAppealByID(ctx, a.DB.Pool, id)
+	if err != nil {
+		return false, err
+	}
+	p, err := a.periodFor(ctx, who, one.Period)
+	if err != nil {
+		return false, err
+	}
+	v, err := a.assessView(ctx, who, p)
+	return v.all || v.mine(one.Level, one.Subject), err
 }

@@ -96,7 +96,11 @@ func (a *API) sendAttachment(ctx context.Context, w http.ResponseWriter, r *http
 		}
 	case at.Incident == nil:
 		if at.By != who.Account || who.Account == 0 {
-			if ok, err := a.mayReadDoubtPhoto(ctx, who, id); err != nil || !ok {
+			ok, err := a.mayReadDoubtPhoto(ctx, who, id)
+			if err == nil && !ok {
+				ok, err = a.mayReadAppealPhoto(ctx, who, id)
+			}
+			if err != nil || !ok {
 				return missing
 			}
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gridward/gridward/geo/trail"
 	"github.com/gridward/gridward/server/access"
+	"github.com/gridward/gridward/server/desk"
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/patrol"
 	"github.com/gridward/gridward/server/postgres"
@@ -408,12 +409,13 @@ func (a *API) myDoubtRoutes() {
 	type words struct {
 		Text   string      `json:"text" maxLength:"4000"`
 		Photos []uuid.UUID `json:"photos,omitempty" maxItems:"9"`
+		Client string      `json:"client_id,omitempty" maxLength:"64" doc:"the phone's own: said again with the same one, it counts once"`
 	}
 	route(a, http.MethodPost, "/me/doubts/{id}/explain", "Say how it was (说明)", person, func(ctx context.Context, who access.Session, in *struct {
 		ID   uuid.UUID `path:"id"`
 		Body words
 	}) (*struct{ Body myDoubt }, error) {
-		if err := a.Desk.ExplainDoubt(ctx, who.Principal, in.ID, in.Body.Text, in.Body.Photos); err != nil {
+		if err := a.Desk.ExplainDoubt(ctx, who.Principal, in.ID, desk.DoubtWords{Text: in.Body.Text, Photos: in.Body.Photos, Client: in.Body.Client}); err != nil {
 			return nil, err
 		}
 		return read(ctx, who, in.ID)
@@ -422,7 +424,7 @@ func (a *API) myDoubtRoutes() {
 		ID   uuid.UUID `path:"id"`
 		Body words
 	}) (*struct{ Body myDoubt }, error) {
-		if err := a.Desk.AppealDoubt(ctx, who.Principal, in.ID, in.Body.Text, in.Body.Photos); err != nil {
+		if err := a.Desk.AppealDoubt(ctx, who.Principal, in.ID, desk.DoubtWords{Text: in.Body.Text, Photos: in.Body.Photos, Client: in.Body.Client}); err != nil {
 			return nil, err
 		}
 		return read(ctx, who, in.ID)

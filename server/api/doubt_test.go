@@ -86,7 +86,9 @@ func TestADoubtFromItsDayToItsAppeal(t *testing.T) {
 	say("station1", at+"/decide", map[string]any{"verdict": "confirmed", "reason": "模拟定位"}, 409) // he has not been heard
 	say("grid_worker1", me+"/appeal", map[string]any{"text": "不同意"}, 409)                        // against nothing
 	say("grid_worker1", me+"/explain", map[string]any{"text": ""}, 422)
-	d = say("grid_worker1", me+"/explain", map[string]any{"text": "手机送修，维修人员打开了模拟定位"}, 200)
+	for range 2 { // the answer was lost, and the phone says it again
+		d = say("grid_worker1", me+"/explain", map[string]any{"text": "手机送修，维修人员打开了模拟定位", "client_id": "0199-a"}, 200)
+	}
 	if d.State != "explained" || d.kinds() != "raised explained" {
 		t.Errorf("%+v", d)
 	}
@@ -99,7 +101,9 @@ func TestADoubtFromItsDayToItsAppeal(t *testing.T) {
 	if status := w.json("grid_worker1", "GET", me, nil, &d); status != 200 || d.Steps[2].By != "孙station" || strings.Join(d.May, " ") != "appeal" {
 		t.Errorf("he sees who decided: %+v", d)
 	}
-	say("grid_worker1", me+"/appeal", map[string]any{"text": "有送修单，见附件"}, 200)
+	for range 2 {
+		say("grid_worker1", me+"/appeal", map[string]any{"text": "有送修单，见附件", "client_id": "0199-b"}, 200)
+	}
 	say("station1", at+"/decide", map[string]any{"verdict": "confirmed", "reason": "维持"}, 403) // not by the same person
 	say("operator1", at+"/decide", map[string]any{"verdict": "needs_talk", "reason": "再谈"}, 422)
 	d = say("operator1", at+"/decide", map[string]any{"verdict": "cleared", "reason": "核对了送修单"}, 200)

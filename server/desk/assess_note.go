@@ -201,6 +201,12 @@ func (d *Desk) AppealScore(ctx context.Context, by access.Principal, a postgres.
 	if a.Incidents == nil {
 		a.Incidents = []uuid.UUID{}
 	}
+	if len(a.Photos) > 9 {
+		return a, field("photos", "最多 9 张照片")
+	}
+	if a.Photos == nil {
+		a.Photos = []uuid.UUID{}
+	}
 	if a.ID, err = newID(); err != nil {
 		return a, err
 	}
@@ -245,7 +251,14 @@ func (d *Desk) AppealScore(ctx context.Context, by access.Principal, a postgres.
 			body.Name = at.Name
 		}
 		step.Detail["appeal"] = a.ID
-		return postgres.InsertAssessAppeal(ctx, tx, a)
+		if err := postgres.InsertAssessAppeal(ctx, tx, a); err != nil || len(a.Photos) == 0 {
+			return err
+		}
+		n, err := postgres.ClaimAppealPhotos(ctx, tx, a, p.Region)
+		if err == nil && n != int64(len(a.Photos)) {
+			err = field("photos", "有照片没有上传成功，请重新上传")
+		}
+		return err
 	})
 	return a, err
 }

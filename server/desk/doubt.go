@@ -255,23 +255,31 @@ func lateData(ctx context.Context, tx pgx.Tx, row postgres.Doubt, score int, cod
 	return postgres.InsertDoubtStep(ctx, tx, row.ID, postgres.DoubtStep{At: now, Kind: "late_data", Text: text, Score: score, Codes: codes})
 }
 
+// DoubtWords is what a worker says of a doubt about his day.
+type DoubtWords struct {
+	Text   string
+	Photos []uuid.UUID
+	Client string // of the phone: said twice, it counts once
+}
+
 // ExplainDoubt is the worker's own word on it (说明).
-func (d *Desk) ExplainDoubt(ctx context.Context, by access.Principal, id uuid.UUID, text string, photos []uuid.UUID) error {
-	return d.moveDoubt(ctx, by, id, nil, patrol.DoubtMove{Act: patrol.ActExplain, Text: text}, photos)
+func (d *Desk) ExplainDoubt(ctx context.Context, by access.Principal, id uuid.UUID, w DoubtWords) error {
+	return d.moveDoubt(ctx, by, id, nil, patrol.DoubtMove{Act: patrol.ActExplain, Text: w.Text}, w)
 }
 
 // AppealDoubt asks for somebody else's decision (申诉).
-func (d *Desk) AppealDoubt(ctx context.Context, by access.Principal, id uuid.UUID, text string, photos []uuid.UUID) error {
-	return d.moveDoubt(ctx, by, id, nil, patrol.DoubtMove{Act: patrol.ActAppeal, Text: text}, photos)
+func (d *Desk) AppealDoubt(ctx context.Context, by access.Principal, id uuid.UUID, w DoubtWords) error {
+	return d.moveDoubt(ctx, by, id, nil, patrol.DoubtMove{Act: patrol.ActAppeal, Text: w.Text}, w)
 }
 
 // DecideDoubt is a person's decision (认定), with its reason. It changes nothing but the doubt.
 func (d *Desk) DecideDoubt(ctx context.Context, by access.Principal, id uuid.UUID, verdict patrol.DoubtVerdict, reason string) error {
-	return d.moveDoubt(ctx, by, id, by.Scope(access.SeeTrack), patrol.DoubtMove{Act: patrol.ActDecide, Verdict: verdict, Text: reason}, nil)
+	return d.moveDoubt(ctx, by, id, by.Scope(access.SeeTrack), patrol.DoubtMove{Act: patrol.ActDecide, Verdict: verdict, Text: reason}, DoubtWords{})
 }
 
 // moveDoubt carries out what a person does. scope is nil for the worker himself.
-func (d *Desk) moveDoubt(ctx context.Context, by access.Principal, id uuid.UUID, scope []string, m patrol.DoubtMove, photos []uuid.UUID) error {
+func (d *Desk) moveDoubt(ctx context.Context, by access.Principal, id uuid.UUID, scope []string, m patrol.DoubtMove, w DoubtWords) error {
+	photos := w.Photos
 	if len(photos) > 9 {
 		return fault.New(fault.Invalid, "最多 9 张照片")
 	}
@@ -283,6 +291,9 @@ func (d *Desk) moveDoubt(ctx context.Context, by access.Principal, id uuid.UUID,
 		if mine := by.Worker != 0 && by.Worker == row.Worker; m.Act == patrol.ActDecide && !mine && !access.Within(scope, row.OrgPath) || m.Act != patrol.ActDecide && !mine {
 			return fault.New(fault.Missing, "没有这条存疑记录，或者不在您的管辖范围")
 		}
+		if said, err := postgres.DoubtSaid(ctx, tx, id, w.Client); err != nil || said {
+			return err
+		}
 		p, err := postgres.DoubtPolicyOf(ctx, tx, row.Region)
 		if err != nil {
 			return err
@@ -293,7 +304,7 @@ func (d *Desk) moveDoubt(ctx context.Context, by access.Principal, id uuid.UUID,
 			return err
 		}
 		row.State, row.Verdict, row.FirstBy, row.AppealUntil = life.State, life.Verdict, life.FirstBy, life.AppealUntil
-		step := postgres.DoubtStep{At: now, Account: &by.Account, By: by.Name, Text: strings.TrimSpace(m.Text), Photos: photos, Score: row.Score, Codes: row.Codes}
+		step := postgres.DoubtStep{At: now, Account: &by.Account, By: by.Name, Text: strings.TrimSpace(m.Text), Photos: photos, Score: row.Score, Codes: row.Codes, Client: w.Client}
 		switch m.Act {
 		case patrol.ActExplain:
 			step.Kind = "explained"

@@ -215,6 +215,7 @@ type AssessAppeal struct {
 	Reason     string       `json:"reason"`
 	Evidence   string       `json:"evidence,omitempty"`
 	Incidents  []uuid.UUID  `json:"incidents"`
+	Photos     []uuid.UUID  `json:"photos"`
 	By         int64        `json:"by"`
 	ByName     string       `json:"by_name"`
 	At         time.Time    `json:"at"`
@@ -226,7 +227,7 @@ type AssessAppeal struct {
 }
 
 const assessAppeals = `
-SELECT a.id, a.period_id, a.level, a.subject, s.name, s.org_path, a.item, a.reason, a.evidence, a.incidents, a.by_account, a.by_name, a.at,
+SELECT a.id, a.period_id, a.level, a.subject, s.name, s.org_path, a.item, a.reason, a.evidence, a.incidents, a.photos, a.by_account, a.by_name, a.at,
   COALESCE(d.verdict, ''), COALESCE(d.reason, ''), d.adjustment_id, COALESCE(d.by_name, ''), d.at
 FROM assess_appeal a JOIN assess_score s ON s.period_id = a.period_id AND s.level = a.level AND s.subject = a.subject LEFT JOIN assess_decision d ON d.appeal_id = a.id `
 
@@ -265,14 +266,40 @@ func AssessAppealByID(ctx context.Context, q Querier, id uuid.UUID) (AssessAppea
 }
 
 const sqlInsertAssessAppeal = `
-INSERT INTO assess_appeal (id, period_id, level, subject, item, reason, evidence, incidents, by_account, by_name, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+INSERT INTO assess_appeal (id, period_id, level, subject, item, reason, evidence, incidents, photos, by_account, by_name, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
+
+const sqlClaimAppealPhotos = `
+UPDATE attachment SET appeal_id = $1, region_id = $4 WHERE id = ANY ($2) AND incident_id IS NULL AND visit_id IS NULL AND doubt_id IS NULL AND appeal_id IS NULL AND uploaded_by = $3`
+
+const sqlAppealOfPhoto = `SELECT appeal_id FROM attachment WHERE id = $1 AND appeal_id IS NOT NULL`
 
 // InsertAssessAppeal writes an appeal.
 func InsertAssessAppeal(ctx context.Context, tx pgx.Tx, a AssessAppeal) error {
-	if _, err := tx.Exec(ctx, sqlInsertAssessAppeal, a.ID, a.Period, a.Level, a.Subject, a.Item, a.Reason, a.Evidence, a.Incidents, a.By, a.ByName, a.At); err != nil {
+	if _, err := tx.Exec(ctx, sqlInsertAssessAppeal, a.ID, a.Period, a.Level, a.Subject, a.Item, a.Reason, a.Evidence, a.Incidents, a.Photos, a.By, a.ByName, a.At); err != nil {
 		return fmt.Errorf("write the appeal: %w", err)
 	}
 	return nil
+}
+
+// ClaimAppealPhotos gives uploaded photos to an appeal and says how many it took.
+func ClaimAppealPhotos(ctx context.Context, q Querier, a AssessAppeal, region int64) (int64, error) {
+	tag, err := q.Exec(ctx, sqlClaimAppealPhotos, a.ID, a.Photos, a.By, region)
+	if err != nil {
+		return 0, fmt.Errorf("attach the photos: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// AppealOfPhoto returns the appeal that the photo belongs to.
+func AppealOfPhoto(ctx context.Context, q Querier, photo uuid.UUID) (id uuid.UUID, found bool, err error) {
+	err = q.QueryRow(ctx, sqlAppealOfPhoto, photo).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return id, false, nil
+	}
+	if err != nil {
+		return id, false, fmt.Errorf("look up the photo: %w", err)
+	}
+	return id, true, nil
 }
 
 const sqlInsertAssessDecision = `

@@ -59,6 +59,7 @@ type DoubtStep struct {
 	Photos  []uuid.UUID         `json:"photos"`
 	Score   int                 `json:"score"`
 	Codes   []string            `json:"codes"`
+	Client  string              `json:"-" db:"-"` // of the phone that said it
 }
 
 const doubtColumns = `
@@ -227,7 +228,7 @@ func UpdateDoubt(ctx context.Context, q Querier, d Doubt) error {
 }
 
 const sqlInsertDoubtStep = `
-INSERT INTO doubt_step (doubt_id, at, kind, account_id, by_name, verdict, text, photos, score, codes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+INSERT INTO doubt_step (doubt_id, at, kind, account_id, by_name, verdict, text, photos, score, codes, client_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, NULLIF($11, ''))`
 
 // InsertDoubtStep notes what happened.
 func InsertDoubtStep(ctx context.Context, q Querier, id uuid.UUID, s DoubtStep) error {
@@ -237,10 +238,23 @@ func InsertDoubtStep(ctx context.Context, q Querier, id uuid.UUID, s DoubtStep) 
 	if s.Codes == nil {
 		s.Codes = []string{}
 	}
-	if _, err := q.Exec(ctx, sqlInsertDoubtStep, id, s.At, s.Kind, s.Account, s.By, s.Verdict, s.Text, s.Photos, s.Score, s.Codes); err != nil {
+	if _, err := q.Exec(ctx, sqlInsertDoubtStep, id, s.At, s.Kind, s.Account, s.By, s.Verdict, s.Text, s.Photos, s.Score, s.Codes, s.Client); err != nil {
 		return fmt.Errorf("note a step: %w", err)
 	}
 	return nil
+}
+
+const sqlDoubtSaid = `SELECT EXISTS (SELECT FROM doubt_step WHERE doubt_id = $1 AND client_id = $2)`
+
+// DoubtSaid reports whether a phone has said this before and did not hear the answer.
+func DoubtSaid(ctx context.Context, q Querier, id uuid.UUID, client string) (said bool, err error) {
+	if client == "" {
+		return false, nil
+	}
+	if err = q.QueryRow(ctx, sqlDoubtSaid, id, client).Scan(&said); err != nil {
+		return false, fmt.Errorf("look whether it was said: %w", err)
+	}
+	return said, nil
 }
 
 const sqlDropDoubtSignals = `DELETE FROM doubt_signal WHERE doubt_id = $1`
@@ -265,7 +279,7 @@ func PutDoubtSignals(ctx context.Context, q Querier, id uuid.UUID, signals []pat
 	return nil
 }
 
-const sqlClaimDoubtPhotos = `UPDATE attachment SET doubt_id = $1, region_id = $4 WHERE id = ANY ($2) AND incident_id IS NULL AND visit_id IS NULL AND doubt_id IS NULL AND uploaded_by = $3`
+const sqlClaimDoubtPhotos = `UPDATE attachment SET doubt_id = $1, region_id = $4 WHERE id = ANY ($2) AND incident_id IS NULL AND visit_id IS NULL AND doubt_id IS NULL AND appeal_id IS NULL AND uploaded_by = $3`
 
 // ClaimDoubtPhotos gives uploaded photos to a doubt and says how many it took.
 func ClaimDoubtPhotos(ctx context.Context, q Querier, to uuid.UUID, ids []uuid.UUID, by, region int64) (int64, error) {

@@ -68,6 +68,30 @@ export const book = {
   'data.unnamed': ['本单位尚未填写', 'Not said yet'],
   'data.more': ['全部查看记录', 'All of them'],
   open: ['查看', 'Open'],
+  stale: ['没有网络，显示的是上次读到的内容', 'No network: this is what was read last'],
+  next: ['接下来：', 'Next: '],
+  'next.raised': [
+    '您可以说明情况；到期后由一位管理人员认定，系统不会自动处罚。',
+    'you may say how it was; then a person decides. Nothing is penalised by itself.',
+  ],
+  'next.explained': [
+    '由一位管理人员看过证据和您的说明后认定。',
+    'a person looks at the evidence and at your word, and decides.',
+  ],
+  'next.talk': ['会有人找您当面了解；之后给出结果。', 'somebody will talk it over with you, and then decide.'],
+  'next.decided': [
+    '不同意可以申诉一次，由另一位人员复核；不申诉则到期办结。',
+    'you may appeal once: somebody else looks again. Without an appeal it is closed in time.',
+  ],
+  'next.appealed': [
+    '由没有参与过认定的另一位人员复核，复核结果为最终结果。',
+    'somebody who had no part in it looks again; that is final.',
+  ],
+  'next.closed': [
+    '已经办结，不需要再做什么。证据中的位置到期删除。',
+    'it is closed; nothing is left to do. Its places are removed in time.',
+  ],
+  'next.withdrawn': ['系统已撤回，不需要做什么。', 'it was withdrawn; nothing is to be done.'],
 } satisfies Book
 
 export const dt = texts(book)

@@ -48,6 +48,8 @@ export interface DoubtSignal {
   text: string
   what: string
   mitigated?: string
+  why?: string
+  figures?: Record<string, number>
 }
 
 export interface DoubtDetail extends Doubt {
@@ -121,6 +123,7 @@ export interface DataClass {
   sensitivity: 'general' | 'sensitive'
   retention_days: number | null
   retention_text: string
+  tables: string[] | null
   version: number
   updated_at: string | null
   updated_name: string

@@ -165,6 +165,7 @@ export interface Appeal {
   item?: string
   reason: string
   evidence?: string
+  photos?: string[]
   by: number
   by_name: string
   at: string

@@ -162,6 +162,7 @@ export const assess = {
   'assess.appeal.item': ['对哪一项（可不选）', 'About which item'],
   'assess.appeal.reason': ['申诉理由', 'Reason'],
   'assess.appeal.evidence': ['依据（案号、日期、材料）', 'Evidence (case numbers, dates)'],
+  'assess.appeal.photos': ['照片（可不传）', 'Photos (optional)'],
   'assess.appeal.none': ['没有申诉', 'No appeal'],
   'assess.appeal.by': ['申诉人', 'By'],
   'assess.appeal.sent': ['申诉已提交', 'The appeal was sent'],
