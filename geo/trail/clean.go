@@ -13,64 +13,22 @@ import (
 func Clean(fixes []Fix, o Options) Trail {
 	sorted := slices.Clone(fixes)
 	slices.SortFunc(sorted, compare)
-	o = within(sorted, o)
+	o, wrong := clocks(sorted, o.filled())
 	t := Trail{Fixes: make([]Judged, 0, len(fixes))}
-	c := NewCleaner(o, Sink{
+	c := newCleaner(o, Sink{
 		Fix:  func(j Judged) { t.Fixes = append(t.Fixes, j) },
 		Gap:  func(g Gap) { t.Gaps = append(t.Gaps, g) },
 		Stay: func(s Stay) { t.Stays = append(t.Stays, s) },
 	})
-	for _, f := range sorted {
-		c.take(f)
+	for i, f := range sorted {
+		if wrong[i] {
+			c.judged(f, BadClock)
+		} else {
+			c.take(f)
+		}
 	}
 	t.LengthM = c.Finish()
 	return t
-}
-
-// within narrows the times that can be, when the caller did not say: what lies
-// hours away from where nearly all fixes are has a wrong clock. Fixes that were
-// put to another day one by one are thin there; a short second walk in the
-// evening is not.
-func within(sorted []Fix, o Options) Options {
-	const silence, far, thin = 4 * 3600_000, 18 * 3600_000, 10
-	type crowd struct{ from, to, n int64 }
-	var all []crowd
-	main := -1
-	for i := range sorted {
-		ms := sorted[i].Ms
-		if ms < earliest || ms >= latest {
-			continue
-		}
-		if k := len(all) - 1; k >= 0 && ms-all[k].to <= silence {
-			all[k].to, all[k].n = ms, all[k].n+1
-		} else {
-			all = append(all, crowd{ms, ms, 1})
-		}
-		if k := len(all) - 1; main < 0 || all[k].n > all[main].n {
-			main = k
-		}
-	}
-	if main < 0 || all[main].n < manyFixes {
-		return o
-	}
-	m := all[main]
-	rare := func(k int) bool {
-		c := all[k]
-		away := max(c.from-m.to, m.from-c.to)
-		each := func(c crowd) int64 { return (c.to - c.from) / max(1, c.n-1) }
-		return c.n*thin < m.n && (away > far || c.n <= fewFixes || each(c) > thin*each(m))
-	}
-	a, b := main, main
-	for k := range all {
-		if k != main && !rare(k) {
-			a, b = min(a, k), max(b, k)
-		}
-	}
-	o.From = max(o.From, all[a].from)
-	if to := all[b].to + 1; o.To == 0 || to < o.To {
-		o.To = to
-	}
-	return o
 }
 
 // compare orders fixes by time, and those of one instant by all that they say,
@@ -136,19 +94,25 @@ type item struct {
 	x, y float64 // metres from the Cleaner's origin
 	done bool    // judged
 
-	score float64 // of the best path that ends here
-	price float64 // of leaving it out
-	drops float64 // of leaving out all up to this one
-	from  int32   // how many candidates back the path's step before is; 0 = it begins here
-	kept  bool
-	noise float64 // metres, of the fixes around
-	pace  float64 // m/s, of the time before
-	long  float64 // m/s, of the many fixes around
-	usual float64 // m/s, of those, or of the next few when they are faster
-	stir  float64 // metres that the fixes next to it are off
-	burst bool    // they jump about
-	wild  bool    // and far
-	off   float64 // metres from where the neighbours say that it should be
+	score     float64 // of the best path that ends here
+	price     float64 // of leaving it out
+	drops     float64 // of leaving out all up to this one
+	from      int32   // how many candidates back the path's step before is; 0 = it begins here
+	run, last *item   // the first of those that lead here, each from the one before; the last of those that follow a first
+	nth       int32   // of its run
+	kept      bool
+	step      float64 // m/s, from the one before
+	silent    float64 // seconds that nothing was heard, up to here
+	far       bool    // its off says little: the steps are long
+	jump      bool    // nobody gets here from the few before
+	noise     float64 // metres, of the fixes around
+	pace      float64 // m/s, of the time before
+	long      float64 // m/s, of the many fixes around
+	usual     float64 // m/s, of those, or of the next few when they are faster
+	stir      float64 // metres that the fixes next to it are off
+	burst     bool    // they jump about
+	wild      bool    // and far
+	off       float64 // metres from where the neighbours say that it should be
 }
 
 func (a *item) to(b *item) float64 { return math.Hypot(b.x-a.x, b.y-a.y) }
@@ -157,7 +121,11 @@ func seconds(a, b *item) float64 { return float64(b.Ms-a.Ms) / 1000 }
 
 // NewCleaner makes a Cleaner; a function of sink that is nil is not told.
 func NewCleaner(o Options, sink Sink) *Cleaner {
-	c := &Cleaner{o: o.filled(), sink: sink, newest: math.MinInt64, done: math.MinInt64}
+	return newCleaner(o.filled(), sink)
+}
+
+func newCleaner(o Options, sink Sink) *Cleaner {
+	c := &Cleaner{o: o, sink: sink, newest: math.MinInt64, done: math.MinInt64}
 	c.walked.c = c
 	return c
 }
@@ -172,7 +140,7 @@ func (c *Cleaner) Add(f Fix) bool {
 	}
 	at, _ := slices.BinarySearchFunc(c.early, f, compare)
 	c.early = slices.Insert(c.early, at, f)
-	if c.alone(&f) != BadClock {
+	if c.o.alone(&f) != BadClock {
 		c.newest = max(c.newest, f.Ms)
 	}
 	if c.newest > math.MinInt64+c.o.ReorderMs {
@@ -203,8 +171,11 @@ func (c *Cleaner) Finish() (metres float64) {
 }
 
 // take is given the fixes in their order.
-func (c *Cleaner) take(f Fix) {
-	it := &item{Judged: Judged{Fix: f, Why: c.alone(&f)}}
+func (c *Cleaner) take(f Fix) { c.judged(f, c.o.alone(&f)) }
+
+// judged takes a fix of which is known what it shows by itself.
+func (c *Cleaner) judged(f Fix, why Reason) {
+	it := &item{Judged: Judged{Fix: f, Why: why}}
 	c.line = append(c.line, it)
 	if it.Why == Good {
 		if b := c.before; b != nil && b.Ms == f.Ms && near(b.Point, f.Point) {
@@ -250,8 +221,8 @@ func (c *Cleaner) tell() {
 const earliest, latest = 946_684_800_000, 4_102_444_800_000
 
 // alone judges what a fix shows by itself.
-func (c *Cleaner) alone(f *Fix) Reason {
-	switch o := &c.o; {
+func (o *Options) alone(f *Fix) Reason {
+	switch {
 	case math.Abs(f.Point[0]) < 0.01 && math.Abs(f.Point[1]) < 0.01, !(math.Abs(f.Point[0]) <= 180 && math.Abs(f.Point[1]) <= 90):
 		return NullIsland
 	case f.Ms < earliest, f.Ms >= latest, o.From != 0 && f.Ms < o.From, o.To != 0 && f.Ms >= o.To, f.Flags&o.ClockFlags != 0:

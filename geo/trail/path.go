@@ -7,13 +7,16 @@ import (
 
 // path finds the fixes that cannot lie on one path with the others. Of all ways
 // through a subset of the fixes it takes the cheapest: a step costs the metres
-// that it is longer than one gets in its time, a step that nobody can make costs
-// extra, and a fix that is left out costs its price. A spike is left out because
-// out and back costs more than its price, a teleport of many fixes because the
-// two impossible steps do, fixes of another hour because they belong to a path
-// of their own. A turn, an alley walked in and out, a bus, a true jump after a
-// tunnel stay: their steps are what everybody around makes, or cost as much
-// whichever fixes are left out.
+// that it is longer than one gets in its time, and the more the farther that is
+// out of the question, up to a limit; a fix that is left out costs its price. A
+// spike is left out because out and back costs more than its price, a teleport
+// of many fixes because the two impossible steps do, fixes of another hour
+// because they belong to a path of their own. A turn, an alley walked in and
+// out, a bus, a true jump after a tunnel stay: their steps are what everybody
+// around makes, or cost as much whichever fixes are left out.
+//
+// A fix is judged as soon as all paths that may still turn out to be the best
+// agree about it.
 //
 // What is a long step and what is a high price depends on the fixes around:
 // their pace, and how far each lies from where its neighbours say it should be.
@@ -24,44 +27,55 @@ type path struct {
 	scored int     // items before it have a score
 	chosen int     // items before it are judged
 	forgot int     // items that were before items[0]
+	looked int     // items before it had a score when last it was seen what is sure
 	work   []float64
+	open   []bool // items that a path runs through that may still turn out the best
 }
 
 const (
-	around    = 36 // candidates on either side tell what is usual
-	often     = 4  // candidates share what is usual
-	soon      = 8  // candidates before, or after, tell when it has just changed
-	stirred   = 4  // candidates on either side tell whether this is a burst of noise
-	burst     = 3  // candidates on either side are looked at again in one
-	span      = 96 // a step leaves out less than this many
-	stride    = 16 // so many are judged at once
-	paceOver  = 20 // seconds: a pace is of at least so long a time
-	tooLong   = 300
-	ludicrous = 2500 // metres: the extra cost of a step faster than Options.MaxSpeed
+	burst   = 5    // candidates on either side are looked at again in a burst of noise…
+	many    = 4    // …when so many of them are noise
+	span    = 96   // a step leaves out less than this many
+	stride  = 16   // so many come before it is seen again what is sure
+	longest = 2048 // so many wait for that at most
+	jump    = 16   // a jump costs as much as so many fixes at most…
+	hop     = 0.6  // …and no more than this where he may have had a lift: two for one fix are too many, for a few are not
+	lift    = 6    // m/s: with one, between fixes paceOver apart
+	thrust  = 1.5  // m/s²: half of what one gets faster by at most
+	ride    = 15   // m/s: after a silence nobody knows how he went on
 )
 
 func (p *path) take(c *Cleaner, it *item) {
 	p.items = append(p.items, it)
-	p.look()
-	for p.calmed < len(p.items)-around {
+	for p.ready < len(p.items)-abreast {
+		p.gauge(p.ready)
+	}
+	for p.calmed < len(p.items)-2*around {
 		p.calm()
 	}
 	for p.scored < p.calmed-around {
 		p.score(c)
 	}
-	if p.scored-p.chosen >= 2*span+stride {
-		p.choose(c, p.chosen+stride)
+	if p.scored >= p.looked+stride {
+		p.looked = p.scored
+		if end := p.agreed() - burst; end > p.chosen {
+			p.choose(c, end)
+		} else if p.scored-p.chosen >= longest {
+			p.choose(c, p.chosen+longest/2)
+		}
 	}
 	if p.chosen >= 4*span { // forget what no step reaches
 		n := p.chosen - 2*span
 		p.forgot += n
 		p.items = slices.Delete(p.items, 0, n)
-		p.ready, p.calmed, p.scored, p.chosen = p.ready-n, p.calmed-n, p.scored-n, p.chosen-n
+		p.ready, p.calmed, p.scored, p.chosen, p.looked = p.ready-n, p.calmed-n, p.scored-n, p.chosen-n, p.looked-n
 	}
 }
 
 func (p *path) end(c *Cleaner) {
-	p.look()
+	for p.ready < len(p.items) {
+		p.gauge(p.ready)
+	}
 	for p.calmed < len(p.items) {
 		p.calm()
 	}
@@ -69,100 +83,6 @@ func (p *path) end(c *Cleaner) {
 		p.score(c)
 	}
 	p.choose(c, len(p.items))
-}
-
-// look measures how far items lie from where their neighbours say, and the pace.
-func (p *path) look() {
-	for p.ready < len(p.items)-1 {
-		i := p.ready
-		it := p.items[i]
-		it.off, it.pace = math.NaN(), math.NaN()
-		for j := i - 1; j >= 0 && i-j <= 3*around; j-- {
-			if t := seconds(p.items[j], it); t >= paceOver {
-				if t < tooLong {
-					it.pace = p.items[j].to(it) / t
-				}
-				break
-			}
-		}
-		if i > 0 {
-			a, b := p.items[i-1], p.items[i+1]
-			if t := seconds(a, b); t > 0 && t < tooLong {
-				k := seconds(a, it) / t
-				it.off = math.Hypot(it.x-a.x-k*(b.x-a.x), it.y-a.y-k*(b.y-a.y))
-			}
-		}
-		p.ready++
-	}
-}
-
-// quantile is the q-quantile of the numbers that get returns, or d without any.
-func (p *path) quantile(from, to int, q, d float64, get func(*item) float64) float64 {
-	p.work = p.work[:0]
-	from = max(from, 0)
-	for _, it := range p.items[from:max(from, min(to, p.ready))] {
-		if v := get(it); v == v {
-			p.work = append(p.work, v)
-		}
-	}
-	if len(p.work) == 0 {
-		return d
-	}
-	return nth(p.work, min(int(q*float64(len(p.work))), len(p.work)-1))
-}
-
-// nth puts the k-th smallest where it belongs and returns it.
-func nth(v []float64, k int) float64 {
-	for lo, hi := 0, len(v)-1; lo < hi; {
-		pivot := v[(lo+hi)/2]
-		i, j := lo, hi
-		for i <= j {
-			for v[i] < pivot {
-				i++
-			}
-			for v[j] > pivot {
-				j--
-			}
-			if i <= j {
-				v[i], v[j] = v[j], v[i]
-				i, j = i+1, j-1
-			}
-		}
-		switch {
-		case k <= j:
-			hi = j
-		case k >= i:
-			lo = i
-		default:
-			return v[k]
-		}
-	}
-	return v[k]
-}
-
-func itemOff(it *item) float64 { return it.off }
-
-func calmPace(it *item) float64 {
-	if it.burst {
-		return math.NaN()
-	}
-	return it.pace
-}
-
-// calm finds the noise around the next item, and whether it is in a burst.
-func (p *path) calm() {
-	j := p.calmed
-	it := p.items[j]
-	// Of the middle of the neighbours' offsets, and of the calm ones: white noise
-	// of s metres on each axis puts a quarter of the fixes less than 0.929·s off.
-	if (p.forgot+j)%often == 0 || j == 0 {
-		it.noise = p.quantile(j-around, j+around+1, 0.25, 5, itemOff) / 0.929
-	} else {
-		it.noise = p.items[j-1].noise
-	}
-	it.stir = p.quantile(j-stirred, j+stirred+1, 0.4, 0, itemOff)
-	it.burst = it.stir > max(18, 3.2*max(it.noise, 1))
-	p.calmed++
 }
 
 // calm is the noise that is taken for granted.
@@ -178,6 +98,33 @@ func (a *item) reach(t float64) float64 {
 
 func (a *item) easily(t float64) float64 { return 2 + 2.5*a.calm() + 1.3*max(1.5, a.usual)*t }
 
+// worth is the price of leaving a fix out.
+func (a *item) worth() float64 { return 22 + 5*a.calm() }
+
+const worthMost = 22 + 5*30
+
+// utmost is how far anything gets in t seconds.
+func (a *item) utmost(t, top float64) float64 {
+	return 7*max(3, a.calm()) + min(top*t, 1.5*max(1.5, a.usual)*t+thrust*t*t)
+}
+
+// step is what a step costs in the eyes of a fix near it.
+func step(a, b, eyes *item, top float64) float64 {
+	t, d, cost := seconds(a, b), a.to(b), 0.0
+	reach := eyes.reach(t) + ride*(b.silent-a.silent)
+	if over := d - reach; over > 0 {
+		cost = over * (1 + min(over/(reach+5*eyes.calm()), 5))
+	}
+	if over := d - eyes.utmost(t, top); over > 0 {
+		cost += 20 * over
+	}
+	most := jump * eyes.worth()
+	if t >= paceOver && d <= reach+lift*t {
+		most = hop * eyes.worth()
+	}
+	return min(cost, most)
+}
+
 // score finds the cheapest path that ends in the next item.
 func (p *path) score(c *Cleaner) {
 	j := p.scored
@@ -188,17 +135,18 @@ func (p *path) score(c *Cleaner) {
 		it.long = p.items[j-1].long
 	}
 	it.usual = it.long
-	for _, from := range [...]int{j - soon, j + 1} { // somebody who has just got into a bus, or out of it
-		it.usual = max(it.usual, p.quantile(from, min(from+soon, p.calmed), 0.35, 0, calmPace))
+	n := p.moment(j)
+	for _, from := range [...]int{j - n, j + 1} { // somebody who has just got into a bus, or out of it
+		it.usual = max(it.usual, p.quantile(from, min(from+n, p.calmed), 0.35, 0, calmPace))
 	}
-	price := 22 + 5*it.calm()
+	price := it.worth()
 	if it.burst { // little speaks for a fix
 		price /= 4
 		step := 0.0
 		if j > 0 {
 			step = it.usual * seconds(p.items[j-1], it)
 		}
-		if it.wild = it.stir > max(30, 4.5*it.calm(), 0.7*step); it.wild { // and next to nothing
+		if it.wild = it.stir > max(25, 3.5*it.calm(), 0.7*step); it.wild { // and next to nothing
 			price /= 2
 		}
 	}
@@ -206,6 +154,12 @@ func (p *path) score(c *Cleaner) {
 	if j > 0 {
 		drops = p.items[j-1].drops
 		best = drops // begins here: all before are left out
+		it.silent = p.items[j-1].silent + max(0, seconds(p.items[j-1], it)-float64(c.o.GapMs)/1000)
+	}
+	it.run, it.last, it.nth = it, it, 0
+	if j > 0 && p.items[j-1].to(it) <= it.easily(seconds(p.items[j-1], it)) {
+		it.run, it.nth = p.items[j-1].run, p.items[j-1].nth+1
+		it.run.last = it
 	}
 	dropped := 0.0
 	for k := 1; k < span && k <= j; k++ {
@@ -214,10 +168,12 @@ func (p *path) score(c *Cleaner) {
 			break
 		}
 		if t := seconds(b, it); t > 0 {
-			d := b.to(it)
-			cost := max(0, d-it.reach(t))
-			if (d-5*it.calm())/t > c.o.MaxSpeed {
-				cost += ludicrous
+			cost := step(b, it, it, c.o.MaxSpeed)
+			// Leaving out the fixes that b goes on with, or that lead here, wins no time,
+			// but for one that is near by chance.
+			if last, first := b.run.last, it.run; it.run != b.run && (last != b || first != it) &&
+				(last.nth-b.nth+it.nth > 1 || b.to(it) > it.easily(t)) {
+				cost = max(cost, step(last, first, it, c.o.MaxSpeed))
 			}
 			if s := b.score + dropped + cost; s < best {
 				best, from = s, k
@@ -227,6 +183,38 @@ func (p *path) score(c *Cleaner) {
 	}
 	it.score, it.from, it.price, it.drops = best, int32(from), price, drops+price
 	p.scored++
+}
+
+// agreed is an item through which all paths run that may still turn out to be
+// the best, or -1.
+func (p *path) agreed() int {
+	p.open = append(p.open[:0], make([]bool, p.scored)...)
+	total := func(e int) float64 { return p.items[e].score - p.items[e].drops }
+	best := math.Inf(1)
+	first := max(p.chosen, p.scored-span)
+	for e := first; e < p.scored; e++ {
+		best = min(best, total(e))
+	}
+	paths := 0
+	for e := first; e < p.scored; e++ {
+		if p.open[e] = total(e) <= best+jump*worthMost; p.open[e] {
+			paths++
+		}
+	}
+	for i := p.scored - 1; i > p.chosen; i-- {
+		switch before := i - int(p.items[i].from); {
+		case !p.open[i]:
+		case paths == 1:
+			return i
+		case before == i || before < p.chosen:
+			return -1
+		case p.open[before]:
+			paths--
+		default:
+			p.open[before] = true
+		}
+	}
+	return -1
 }
 
 // choose judges the items up to the one before end.
@@ -259,20 +247,23 @@ func (p *path) choose(c *Cleaner, end int) {
 	for i := p.chosen; i < end; i++ {
 		it := p.items[i]
 		it.done = true
-		if !it.kept || !it.burst {
+		if it.kept {
+			it.Why = Good
+		}
+		if !it.kept || !it.burst && !(it.off > 3*it.calm()) {
 			continue
 		}
 		before, after := 0, 0 // what lies on the path amid noise does so by chance
 		for k := max(i-burst, 0); k <= min(i+burst, p.scored-1); k++ {
 			switch n := p.items[k]; {
-			case n.kept || n.Why != Noise:
+			case n.kept || n.Why != Noise && !n.burst:
 			case k < i:
 				before++
 			default:
 				after++
 			}
 		}
-		if min(before, after) > 0 && before+after >= burst {
+		if min(before, after) > 0 && before+after >= many {
 			it.Why = Noise
 		}
 	}
@@ -302,7 +293,7 @@ func (p *path) why(c *Cleaner, i int) Reason {
 	}
 	a, b = follow(-1), follow(+1)
 	for _, k := range []*item{a, b} {
-		if k != nil && k.Ms == it.Ms {
+		if k != nil && k.Ms == it.Ms && k.to(it) <= it.easily(0) {
 			return Duplicate
 		}
 	}
