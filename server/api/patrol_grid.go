@@ -65,6 +65,7 @@ type coverBody struct {
 	Households  []postgres.PatrolTarget `json:"households" doc:"and enterprises"`
 	Objects     []postgres.PatrolTarget `json:"objects" doc:"管控对象 only for those who may see people"`
 	Checkpoints []postgres.PatrolTarget `json:"checkpoints"`
+	Verdicts    []postgres.WeekVerdict  `json:"verdicts" doc:"every verdict that there has been of the weeks that are over, oldest first"`
 	postgres.Computing
 }
 
@@ -118,6 +119,9 @@ func (a *API) coverage(ctx context.Context, who access.Session, g *postgres.Grid
 		return out, err
 	}
 	out.Computing = each[g.ID]
+	if out.Verdicts, err = postgres.WeekVerdicts(ctx, a.DB.Pool, g.Region, g.ID, from, to); err != nil {
+		return out, err
+	}
 	shape, err := postgres.GridShape(ctx, a.DB.Pool, g.ID)
 	if err != nil {
 		return out, err

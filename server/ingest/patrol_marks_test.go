@@ -220,6 +220,9 @@ func TestAWeeksVerdictsAreKept(t *testing.T) {
 	if want := []string{"1: 2/3 unmet nightly", "2: 2/2 met leave", "1: 0/3 unmet nightly"}; !slices.Equal(lines, want) {
 		t.Errorf("%q, want %q", lines, want)
 	}
+	if list, err := postgres.WeekVerdicts(t.Context(), s.db.Pool, s.region, s.grids[0], s.wed-2, s.wed+4); err != nil || len(list) != 2 || list[1].Policy.Params.Required != 3 || list[1].State != patrol.Met {
+		t.Errorf("%+v, %v", list, err)
+	}
 	if _, err := s.db.Pool.Exec(t.Context(), `DELETE FROM patrol_week_verdict`); err == nil {
 		t.Error("a week's verdict could be removed")
 	}

@@ -150,6 +150,42 @@ func CellWalks(ctx context.Context, q Querier, region, grid int64, from, to work
 	return out, nil
 }
 
+// WeekVerdict is one verdict of a week's history.
+type WeekVerdict struct {
+	Week        workday.Day   `json:"week"`
+	Seq         int32         `json:"seq"`
+	At          time.Time     `json:"computed_at"`
+	RuleVersion string        `json:"rule_version"`
+	Policy      patrol.Policy `json:"policy" doc:"as it was"`
+	Why         []string      `json:"why"`
+	Qualified   int           `json:"qualified"`
+	Required    int           `json:"required"`
+	State       patrol.State  `json:"state" enum:"met,unmet,exempt"`
+}
+
+const sqlWeekVerdicts = `
+SELECT week, seq, computed_at, rule_version, policy, why, qualified, required, state FROM patrol_week_verdict
+WHERE region_id = $1 AND grid_id = $2 AND week BETWEEN $3 AND $4 ORDER BY week, seq`
+
+// WeekVerdicts returns every verdict that there has been of a grid's weeks that
+// begin between the two days, oldest first.
+func WeekVerdicts(ctx context.Context, q Querier, region, grid int64, from, to workday.Day) ([]WeekVerdict, error) {
+	rows, err := q.Query(ctx, sqlWeekVerdicts, region, grid, dateOf(from), dateOf(to))
+	if err != nil {
+		return nil, fmt.Errorf("read the verdicts of weeks: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (v WeekVerdict, err error) {
+		var week time.Time
+		err = row.Scan(&week, &v.Seq, &v.At, &v.RuleVersion, &v.Policy, &v.Why, &v.Qualified, &v.Required, &v.State)
+		v.Week, v.At = dayOf(week), v.At.UTC()
+		return v, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the verdicts of weeks: %w", err)
+	}
+	return list, nil
+}
+
 const sqlGridShape = `SELECT geom FROM grid_now WHERE id = $1`
 
 // GridShape is a grid's outline as it is now.

@@ -162,6 +162,19 @@ export interface GridCoverage {
   households: Target[] | null
   objects: Target[] | null
   checkpoints: Target[] | null
+  /** Every verdict that there has been of the weeks that are over. */
+  verdicts?: WeekVerdict[] | null
+}
+
+export interface WeekVerdict {
+  week: string
+  seq: number
+  computed_at: string
+  rule_version: string
+  why: string[]
+  qualified: number
+  required: number
+  state: State
 }
 
 /** How much time of a half-day one reason took. */

@@ -275,8 +275,8 @@ export const patrol = {
   'policy.unit.metres': ['米', 'm'],
   'policy.unit.percent': ['%', '%'],
   'policy.dry.lead': [
-    '试算：拿 {week} 那一周的结果，看哪些网格会变。试算不改动任何结果',
-    'Try: which grids’ verdicts of the week of {week} would change. It changes nothing',
+    '试算：拿 {week} 那一周的结果，看哪些网格和人员会变。试算不改动任何结果',
+    'Dry run: whose verdicts of the week of {week} would change, grids and people. It changes nothing',
   ],
   'policy.dry.of': ['{grids} 个网格中 {n} 个会变', '{n} of {grids} grids would change'],
   'policy.dry.none': ['{grids} 个网格都不变', 'None of {grids} grids would change'],
