@@ -196,9 +196,6 @@ var (
 	superviseLevels = []string{"", "yellow", "red", "listed"}
 )
 
-// RejectCodes and ReturnCodes name the reasons that may be given, in order.
-func RejectCodes() []string { return rejectCodes }
-
 // ReturnCodes names the reasons for which an order may be returned.
 func ReturnCodes() []string { return returnCodes }
 

@@ -32,9 +32,6 @@ func Sources() map[string]string { return sources }
 // urgencies in rising order.
 var urgencies = []Urgency{Notice, Normal, Urgent, Critical}
 
-// Urgencies returns the urgencies in rising order.
-func Urgencies() []Urgency { return urgencies }
-
 // Draft is what somebody reports (上报), before it has a number and a place in the world.
 type Draft struct {
 	ClientID    string // makes an offline report idempotent

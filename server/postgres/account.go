@@ -69,16 +69,8 @@ func ForgiveAttempts(ctx context.Context, q Querier, account int64) error {
 	return nil
 }
 
-const sqlAccountByID = `
-SELECT id, login, name, password_hash, COALESCE(worker_id, 0), status = 'active', must_change, locked_until FROM account WHERE id = $1`
-
 const sqlAccountByLogin = `
 SELECT id, login, name, password_hash, COALESCE(worker_id, 0), status = 'active', must_change, locked_until FROM account WHERE login = $1`
-
-// AccountByID returns one account.
-func AccountByID(ctx context.Context, q Querier, id int64) (Account, error) {
-	return oneAccount(q.QueryRow(ctx, sqlAccountByID, id))
-}
 
 // AccountByLogin returns one account.
 func AccountByLogin(ctx context.Context, q Querier, login string) (Account, error) {

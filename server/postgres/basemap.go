@@ -101,18 +101,3 @@ func replace(ctx context.Context, tx pgx.Tx, drop, put string, ref []string, mor
 	_, err := tx.Exec(ctx, put, append([]any{ref}, more...)...)
 	return err
 }
-
-const sqlSources = `SELECT name, attribution, licence FROM base_source ORDER BY imported_at, name`
-
-// BaseSources lists where the base map comes from.
-func BaseSources(ctx context.Context, q Querier) ([]BaseSource, error) {
-	rows, err := q.Query(ctx, sqlSources)
-	if err != nil {
-		return nil, fmt.Errorf("list the map's sources: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[BaseSource])
-	if err != nil {
-		return nil, fmt.Errorf("list the map's sources: %w", err)
-	}
-	return list, nil
-}

@@ -13,7 +13,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
-	"github.com/paulmach/orb"
 
 	"github.com/gridward/gridward/server/fleet"
 )
@@ -261,19 +260,6 @@ func FixDays(ctx context.Context, q Querier) (map[int64]bool, error) {
 		days[d.Unix()/86400] = true
 	}
 	return days, nil
-}
-
-const sqlTerritoryBox = `
-SELECT COALESCE(ST_XMin(b), 0), COALESCE(ST_YMin(b), 0), COALESCE(ST_XMax(b), 0), COALESCE(ST_YMax(b), 0), b IS NOT NULL
-FROM (SELECT ST_Extent(geom) AS b FROM grid_version WHERE valid_to IS NULL) AS e`
-
-// TerritoryBox returns the bounds of all grids; ok is false when there is none.
-func TerritoryBox(ctx context.Context, q Querier) (box orb.Bound, ok bool, err error) {
-	err = q.QueryRow(ctx, sqlTerritoryBox).Scan(&box.Min[0], &box.Min[1], &box.Max[0], &box.Max[1], &ok)
-	if err != nil {
-		return box, false, fmt.Errorf("read the bounds of the territory: %w", err)
-	}
-	return box, ok, nil
 }
 
 // Retry reports whether err is a deadlock or a failed serialisation: the same

@@ -236,24 +236,3 @@ func OpenSession(ctx context.Context, q Querier, worker int64) (fleet.Session, b
 	}
 	return t.Session, true, nil
 }
-
-const sqlSessionsOf = `
-SELECT ` + sessionColumns + ` FROM duty_session s JOIN org o ON o.id = s.org_id JOIN worker w ON w.id = s.worker_id
-WHERE s.worker_id = $1 AND s.started_at < $3 AND (s.ended_at IS NULL OR s.ended_at >= $2) ORDER BY s.started_at`
-
-// SessionsOf returns the worker's sessions that touch a stretch of time.
-func SessionsOf(ctx context.Context, q Querier, worker int64, from, to time.Time) ([]fleet.Session, error) {
-	rows, err := q.Query(ctx, sqlSessionsOf, worker, from, to)
-	if err != nil {
-		return nil, fmt.Errorf("read sessions: %w", err)
-	}
-	turns, err := collectTurns(rows)
-	if err != nil {
-		return nil, fmt.Errorf("read sessions: %w", err)
-	}
-	sessions := make([]fleet.Session, len(turns))
-	for i, t := range turns {
-		sessions[i] = t.Session
-	}
-	return sessions, nil
-}

@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"context"
 	"encoding/json"
 	"net/http"
 	"net/netip"
@@ -91,12 +90,6 @@ func (s *Signin) Address(r *http.Request) string {
 		addr = next.Unmap().WithZone("")
 	}
 	return addr.String()
-}
-
-// Principal returns who is asking, and whether anybody is signed in.
-func Principal(ctx context.Context) (access.Principal, bool) {
-	s, ok := access.From(ctx)
-	return s.Principal, ok
 }
 
 // Middleware puts the session of a good cookie into the request's context. A

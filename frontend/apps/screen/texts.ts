@@ -222,7 +222,6 @@ export const book = {
 } satisfies Book
 
 export const t = texts(book)
-export type ScreenKey = keyof typeof book
 
 /** How far away: 350 米, 1.2 公里; nothing where nobody knows. */
 export const distanceText = (m: number | null | undefined, unknown = ''): string =>

@@ -22,7 +22,6 @@ export type IncidentState =
 
 export type Sensitivity = 'normal' | 'high'
 export type SuperviseLevel = 'yellow' | 'red' | 'listed'
-export type CloseReason = 'evaluated' | 'default' | 'self' | 'forced'
 
 /** What the caller may do to a case or an order now. */
 export interface May<A extends string = string> {
@@ -70,7 +69,6 @@ export interface Assignee {
 
 export type VerifyResult = 'pass' | 'not_found' | 'duplicate'
 export type FeedbackResult = 'solved' | 'partly' | 'cannot' | 'not_exist'
-export type ReturnCode = 'not_my_duty' | 'wrong_location' | 'duplicate' | 'insufficient_info'
 export type Rater = 'resident' | 'reporter' | 'grid' | 'station' | 'operator'
 
 /** The body of POST /incidents/{id}/{action} and /orders/{id}/{action}; each action reads what it needs. */
@@ -347,11 +345,4 @@ export interface Reminder {
 export interface QueuePage {
   queues: Queue[] | null
   reminders?: Reminder[] | null
-}
-
-/** GET /me/orders. */
-export interface MyOrders {
-  orders: (Order & { incident: Incident })[]
-  checks: (Verification & { incident: Incident })[]
-  next?: string
 }

@@ -3,11 +3,6 @@
 import type { Unit } from './loop'
 import type { Urgency } from './types'
 
-export interface CalendarPeriod {
-  from: string
-  to: string
-}
-
 export interface SlaRule {
   id: number
   tier?: number | null

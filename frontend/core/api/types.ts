@@ -276,27 +276,6 @@ export interface JournalEntry {
   body: unknown
 }
 
-export interface IncidentDetail extends Incident {
-  journal: JournalEntry[]
-  nearest: NearWorker[]
-}
-
-export interface IncidentReport {
-  client_id?: string
-  title: string
-  category: string
-  description: string
-  urgency: Urgency
-  source: string
-  point?: LonLat
-  accuracy?: number
-  address?: string
-  crs?: string
-  photos?: string[]
-  occurred_at?: string
-  drill?: boolean
-}
-
 export interface Attachment {
   id: string
   kind: string

@@ -49,8 +49,6 @@ export interface Whistle {
 
 // ---------------------------------------------------------------- SOS, alarm, video
 
-export type CameraKind = 'dome' | 'bullet' | 'half_dome' | 'ai'
-
 export interface Camera {
   id: number
   gb_id?: string

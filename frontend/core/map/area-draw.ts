@@ -4,7 +4,6 @@ import type { Polygon } from 'geojson'
 import type { Map as MapLibre } from 'maplibre-gl'
 
 export type AreaTool = 'box' | 'circle' | 'polygon'
-export const areaTools: readonly AreaTool[] = ['box', 'circle', 'polygon']
 
 const modes: Record<AreaTool, string> = { box: 'rectangle', circle: 'circle', polygon: 'polygon' }
 

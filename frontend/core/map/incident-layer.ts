@@ -38,8 +38,6 @@ function icon(urgency: Urgency): ImageData {
   return ink.getImageData(0, 0, side, side)
 }
 
-export const incidentLayers = ['incident-mark'] as const
-
 export class IncidentLayer {
   readonly #map: MapLibre
   readonly #shift: number

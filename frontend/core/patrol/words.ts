@@ -55,8 +55,6 @@ export const words = {
   'cover.checkpoint': ['必巡点', 'Checkpoints'],
 } satisfies Book
 
-export type PatrolKey = keyof typeof words
-
 /** In the page's language; a code from a newer server is shown as it is. */
 export function say(prefix: string, code: string): string {
   const pair = (words as Book)[`${prefix}.${code}`]
