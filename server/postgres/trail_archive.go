@@ -81,10 +81,10 @@ CROSS JOIN (SELECT d::date AS day, d AT TIME ZONE 'Asia/Shanghai' AS midnight FR
 LEFT JOIN trail_day t ON t.region_id = p.region_id AND t.worker_id = p.worker_id AND t.day = d.day
 CROSS JOIN LATERAL (SELECT FROM fix f WHERE f.region_id = p.region_id AND f.worker_id = p.worker_id AND f.at >= d.midnight AND f.at < LEAST(d.midnight + interval '1 day', $3) LIMIT 1) f
 WHERE t.day IS NULL
-ORDER BY 3, 1, 2`
+ORDER BY 3 DESC, 1, 2`
 
 // TrailsDue lists the worker-days to archive now: those that changed or went
-// on, and those not yet known that have fixes, from since on.
+// on, and those not yet known that have fixes, from since on, the newest first.
 func TrailsDue(ctx context.Context, q Querier, since, now time.Time) ([]WorkerDay, error) {
 	edge := now.Add(-settled).Truncate(hourLong)
 	var all []WorkerDay
@@ -106,6 +106,27 @@ func TrailsDue(ctx context.Context, q Querier, since, now time.Time) ([]WorkerDa
 		all[i].Day = midnightOf(all[i].Day)
 	}
 	return all, nil
+}
+
+const sqlPlayedDays = `SELECT from_at, to_at FROM playback WHERE expires_at > $1`
+
+// PlayedDays are the days, as their midnights in Unix seconds, that playbacks are open for.
+func PlayedDays(ctx context.Context, q Querier, now time.Time) (map[int64]bool, error) {
+	rows, err := q.Query(ctx, sqlPlayedDays, now)
+	if err != nil {
+		return nil, fmt.Errorf("look which days are played: %w", err)
+	}
+	days := map[int64]bool{}
+	var from, to time.Time
+	if _, err := pgx.ForEachRow(rows, []any{&from, &to}, func() error {
+		for d := BusinessDay(from); d.Before(to); d = d.Add(dayLong) {
+			days[d.Unix()] = true
+		}
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("look which days are played: %w", err)
+	}
+	return days, nil
 }
 
 // Archived is what archiving a worker-day wrote.

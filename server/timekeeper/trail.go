@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -18,6 +19,10 @@ import (
 // archivers are the worker-days archived at a time: while one is read from the
 // database, another is judged. More would take it away from those who look.
 const archivers = 2
+
+// lookAgain is after how many worker-days a round looks anew what is being
+// played: a house that brings its past along has more than a night's work.
+const lookAgain = 200
 
 // trails archives the hours that are over, and the days to which fixes came late.
 type trails struct{}
@@ -67,20 +72,23 @@ func (w *trailWorker) Work(ctx context.Context, _ *river.Job[trails]) error {
 	return nil
 }
 
-// ArchiveTrails archives every worker-day that is due from since on. One that
-// fails is counted and left for the next round.
-func ArchiveTrails(ctx context.Context, db *postgres.DB, since, now time.Time) (postgres.TrailRun, error) {
-	run := postgres.TrailRun{At: now}
-	began := time.Now()
-	due, err := postgres.TrailsDue(ctx, db.Pool, since, now)
-	if err != nil {
-		return run, err
+// playedFirst puts the days that somebody is looking at in front.
+func playedFirst(due []postgres.WorkerDay, played map[int64]bool) {
+	later := func(d postgres.WorkerDay) int {
+		if played[postgres.BusinessDay(d.Day).Unix()] {
+			return 0
+		}
+		return 1
 	}
+	slices.SortStableFunc(due, func(a, b postgres.WorkerDay) int { return later(a) - later(b) })
+}
+
+// archiveAll archives the worker-days, several at a time, and counts them.
+func archiveAll(ctx context.Context, db *postgres.DB, list []postgres.WorkerDay, now time.Time, run *postgres.TrailRun, last *error) error {
 	var mu sync.Mutex
-	var last error
 	var all errgroup.Group
 	all.SetLimit(archivers)
-	for _, d := range due {
+	for _, d := range list {
 		all.Go(func() error {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -95,7 +103,7 @@ func ArchiveTrails(ctx context.Context, db *postgres.DB, since, now time.Time) (
 			switch {
 			case err != nil:
 				run.Failed++
-				last = err
+				*last = err
 			case done.Written:
 				run.Days++
 				run.Fixes, run.Bytes = run.Fixes+int64(done.Fixes), run.Bytes+int64(done.Bytes)
@@ -103,8 +111,30 @@ func ArchiveTrails(ctx context.Context, db *postgres.DB, since, now time.Time) (
 			return nil
 		})
 	}
-	if err := all.Wait(); err != nil {
-		return run, fmt.Errorf("archive the trails: %w", err)
+	return all.Wait()
+}
+
+// ArchiveTrails archives every worker-day that is due from since on. One that
+// fails is counted and left for the next round.
+func ArchiveTrails(ctx context.Context, db *postgres.DB, since, now time.Time) (postgres.TrailRun, error) {
+	run := postgres.TrailRun{At: now}
+	began := time.Now()
+	due, err := postgres.TrailsDue(ctx, db.Pool, since, now)
+	if err != nil {
+		return run, err
+	}
+	var last error
+	for len(due) > 0 {
+		played, err := postgres.PlayedDays(ctx, db.Pool, now)
+		if err != nil {
+			return run, err
+		}
+		playedFirst(due, played)
+		part := due[:min(len(due), lookAgain)]
+		due = due[len(part):]
+		if err := archiveAll(ctx, db, part, now, &run, &last); err != nil {
+			return run, fmt.Errorf("archive the trails: %w", err)
+		}
 	}
 	run.Took = time.Since(began)
 	if run.Days == 0 && run.Failed > 0 {

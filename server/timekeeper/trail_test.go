@@ -1,6 +1,7 @@
 package timekeeper
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -45,5 +46,39 @@ func TestARoundOfTheArchive(t *testing.T) {
 	}
 	if one(&n, `SELECT sum(fixes) FROM trail_run`); n != 200 {
 		t.Errorf("the rounds tell of %d fixes", n)
+	}
+}
+
+// What somebody plays is archived before the rest of a long past.
+func TestWhatIsPlayedIsArchivedFirst(t *testing.T) {
+	t.Parallel()
+	db := pgtest.New(t)
+	midnight := postgres.BusinessDay(time.Now())
+	var account int64
+	if err := db.Pool.QueryRow(t.Context(), `INSERT INTO account (login, name, password_hash) VALUES ('commander1', '指挥长', '') RETURNING id`).Scan(&account); err != nil {
+		t.Fatal(err)
+	}
+	for back, expires := range map[int]time.Time{5: midnight.AddDate(0, 0, 9), 3: midnight} { // the latter is over
+		from := midnight.AddDate(0, 0, -back)
+		if _, err := db.Pool.Exec(t.Context(), `INSERT INTO playback (id, account_id, credential_id, from_at, to_at, purpose, workers, created_at, expires_at) VALUES (gen_random_uuid(), $1, 1, $2, $3, '核查', '{1}', $2, $4)`,
+			account, from, from.AddDate(0, 0, 1), expires); err != nil {
+			t.Fatal(err)
+		}
+	}
+	played, err := postgres.PlayedDays(t.Context(), db.Pool, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var due []postgres.WorkerDay
+	for back := 1; back < 7; back++ {
+		due = append(due, postgres.WorkerDay{Worker: int64(back), Day: midnight.AddDate(0, 0, -back)})
+	}
+	playedFirst(due, played)
+	var order []int64
+	for _, d := range due {
+		order = append(order, d.Worker)
+	}
+	if !slices.Equal(order, []int64{5, 1, 2, 3, 4, 6}) {
+		t.Errorf("in the order %d", order)
 	}
 }

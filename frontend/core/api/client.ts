@@ -156,6 +156,11 @@ export const get = <T>(path: string, query?: Query, signal?: AbortSignal): Promi
 /** An answer that is no JSON. */
 export const bytes = async (path: string, query?: Query, signal?: AbortSignal): Promise<ArrayBuffer> =>
   (await send('GET', path, { query, signal, headers: { Accept: 'application/octet-stream' } })).arrayBuffer()
+/** The same as it arrives; whoever reads it hears of an answer that breaks off. */
+export async function stream(path: string, signal?: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+  const { body } = await send('GET', path, { signal, headers: { Accept: 'application/octet-stream' } })
+  return body ?? new ReadableStream({ start: c => c.close() })
+}
 export const post = <T>(path: string, body?: unknown, options?: CallOptions): Promise<T> =>
   call<T>('POST', path, { ...options, body: body ?? {} })
 export const del = <T>(path: string): Promise<T> => call<T>('DELETE', path)

@@ -1,8 +1,9 @@
 // Playback and exports of tracks, as the API answers. Somebody else's track is
 // asked for with a purpose, and the asking is on record before anything is read.
 import type { EventKind } from '../trail/events'
+import { inParts } from '../trail/parts'
 import type { Feed, Opening, Told } from '../trail/playback'
-import { ApiError, bytes, get, post } from './client'
+import { ApiError, bytes, get, post, stream } from './client'
 import type { LonLat } from './types'
 
 export interface PlaybackAsk {
@@ -61,7 +62,7 @@ export function openingOf(opened: PlaybackOpened): Opening {
 export function feedOf(id: string, over: () => void): Feed {
   const path = `/playbacks/${id}`
   return {
-    overview: signal => bytes(`${path}/overview`, {}, signal),
+    overview: async (signal, take) => inParts(await stream(`${path}/overview`, signal), take),
     chunks: async (from, to, signal) => {
       try {
         return await bytes(

@@ -254,6 +254,14 @@ export interface Framed {
   bytes: Uint8Array
 }
 
+/** How many of the first `length` bytes are frames that are there as a whole. */
+export function whole(bytes: Uint8Array, length: number): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset)
+  let at = 0
+  while (length - at >= 8 && length - at - 8 >= view.getUint32(at + 4, true)) at += 8 + view.getUint32(at + 4, true)
+  return at
+}
+
 /** u32 index, u32 length, chunk; little-endian, until the bytes end. */
 export function frames(buffer: ArrayBuffer): Framed[] {
   const view = new DataView(buffer)

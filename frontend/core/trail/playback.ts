@@ -32,7 +32,8 @@ export interface Told {
 }
 
 export interface Feed {
-  overview: (signal: AbortSignal) => Promise<ArrayBuffer>
+  /** Hands on frames as they come; kept when all are there. */
+  overview: (signal: AbortSignal, take: (frames: ArrayBuffer) => void) => Promise<void>
   events: (signal: AbortSignal) => Promise<Told[]>
   chunks: (from: number, to: number, signal: AbortSignal) => Promise<ArrayBuffer>
 }
@@ -76,7 +77,7 @@ export class Playback {
   readonly #abort = new AbortController()
   readonly #laneOf = new Map<number, number>()
   #frame: Frame
-  #overview: Map<number, Fixes[]> | null = null
+  readonly #overview = new Map<number, Fixes[]>()
   readonly #strays = new Map<number, Set<number>>()
 
   constructor(opening: Opening, feed: Feed) {
@@ -113,15 +114,30 @@ export class Playback {
     return this.#laneOf.get(worker) ?? -1
   }
 
-  /** `overview`: it can be drawn. `events`: what happened that day is there, too, and the gaps are known. */
-  open(): { overview: Promise<void>; events: Promise<void> } {
+  /**
+   * `first`: some of it can be drawn. `overview`: all of it. `events`: what happened
+   * that day is there, too, and the gaps are known.
+   */
+  open(): { first: Promise<void>; overview: Promise<void>; events: Promise<void> } {
     const signal = this.#abort.signal
-    const overview = this.#feed.overview(signal).then(bytes => this.#readOverview(bytes))
+    let there: () => void = () => undefined
+    const part = new Promise<void>(resolve => {
+      there = resolve
+    })
+    const overview = this.#feed
+      .overview(signal, bytes => {
+        this.#readOverview(bytes)
+        there()
+      })
+      .then(() => {
+        if (!this.rough) this.#lay() // nobody was out
+      })
+    const first = Promise.race([part, overview])
     const told = this.#feed.events(signal)
     const events = overview.then(async () => this.#readEvents(await told))
     // whoever waits for them hears of a failure; here they are only kept from being nobody's
-    for (const one of [told, events]) one.catch(() => undefined)
-    return { overview, events }
+    for (const one of [first, overview, told, events]) one.catch(() => undefined)
+    return { first, overview, events }
   }
 
   close(): void {
@@ -171,13 +187,12 @@ export class Playback {
   }
 
   #readOverview(buffer: ArrayBuffer): void {
-    const read = new Map<number, Fixes[]>()
-    let [west, south, east, north] = [180, 90, -180, -90]
+    let { west, south, east, north } = this.bounds ?? { west: 180, south: 90, east: -180, north: -90 }
     for (const { index, bytes } of frames(buffer)) {
       const chunk = decode(bytes)
-      const list = read.get(index)
+      const list = this.#overview.get(index)
       if (list) list.push(chunk)
-      else read.set(index, [chunk])
+      else this.#overview.set(index, [chunk])
       for (let i = 0; i < chunk.count; i++) {
         const lon = chunk.lon[i]!
         const lat = chunk.lat[i]!
@@ -187,10 +202,10 @@ export class Playback {
         if (lat > north) north = lat
       }
     }
-    this.#overview = read
     if (west <= east) {
+      // the origin of the first part is that of all
+      if (!this.bounds) this.#frame = frameAt(this.from, (west + east) / 2, (south + north) / 2)
       this.bounds = { west, south, east, north }
-      this.#frame = frameAt(this.from, (west + east) / 2, (south + north) / 2)
     }
     this.#lay()
   }
@@ -239,7 +254,7 @@ export class Playback {
   #lay(): void {
     const pile = new SegmentPile()
     this.lanes.forEach((lane, i) => {
-      const stretches = this.#overview?.get(i)
+      const stretches = this.#overview.get(i)
       if (stretches) lane.overview = pathOf(stretches, this.#frame, this.#strays.get(lane.worker))
       pile.walk(i, lane, lane.overview, (t0, t1) => !lane.broken(t0, t1))
       pile.gaps(i, lane)

@@ -11,13 +11,10 @@ const ways = (people: number): Walked[][] =>
 function street(people: number, events: Told[] = [], days = ways(people)) {
   const asked: [number, number][] = []
   const feed: Feed = {
-    overview: async () =>
-      framed(
-        days.map((way, index) => ({
-          index,
-          bytes: encode(way.filter((_one, i) => i % 30 === 0 || i === way.length - 1)),
-        })),
-      ),
+    overview: async (_signal, take) =>
+      days.forEach((way, index) => {
+        take(framed([{ index, bytes: encode(way.filter((_one, i) => i % 30 === 0 || i === way.length - 1)) }]))
+      }),
     events: async () => events,
     chunks: async (from, to) => {
       asked.push([from, to])
@@ -143,17 +140,48 @@ describe('a playback', () => {
     expect(playback.lanes[0]!.overview.t.includes(stray.at - midnight)).toBe(false)
   })
 
+  it('is drawn before all of it is there', async () => {
+    const { playback } = street(2)
+    let come: () => void = () => undefined
+    const rest = new Promise<void>(resolve => {
+      come = resolve
+    })
+    const slow = new Playback(
+      { from: midnight, to: midnight + day, people: playback.people },
+      {
+        overview: async (_signal, take) => {
+          take(framed([{ index: 1, bytes: encode(walk(2, midnight + 9 * hour, midnight + 10 * hour)) }]))
+          await rest
+          take(framed([{ index: 0, bytes: encode(walk(1, midnight + 8 * hour, midnight + 10 * hour)) }]))
+        },
+        events: async () => [],
+        chunks: async () => new ArrayBuffer(0),
+      },
+    )
+    const { first, overview } = slow.open()
+    await first
+    expect(slow.lanes.map(lane => lane.overview.count > 0)).toEqual([false, true])
+    expect(slow.span().from).toBe(9 * hour)
+    const origin = slow.origin
+    come()
+    await overview
+    expect(slow.span().from).toBe(8 * hour)
+    expect(slow.origin).toEqual(origin)
+  })
+
   it('refuses a damaged overview as a whole', async () => {
     const { playback } = street(1)
     const broken = new Playback(
       { from: midnight, to: midnight + day, people: playback.people },
       {
-        overview: async () => new ArrayBuffer(11),
+        overview: async (_signal, take) => take(new ArrayBuffer(11)),
         events: async () => [],
         chunks: async () => new ArrayBuffer(0),
       },
     )
-    await expect(broken.open().overview).rejects.toThrow()
+    const { first, overview } = broken.open()
+    await expect(first).rejects.toThrow()
+    await expect(overview).rejects.toThrow()
   })
 })
 
