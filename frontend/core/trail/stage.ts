@@ -74,7 +74,10 @@ export class Stage {
     const spans = this.#playbacks.map(one => one.span()).filter(one => one.to > one.from)
     const from = spans.length ? Math.min(...spans.map(one => one.from)) : 0
     const to = spans.length ? Math.max(...spans.map(one => one.to)) : 0
+    const waiting = !this.clock.playing && this.clock.offset === this.clock.from
     this.clock.span(Math.floor(from / 60_000) * 60_000, Math.ceil(to / 60_000) * 60_000)
+    // whoever has not begun begins with the first of all
+    if (waiting) this.clock.seek(this.clock.from)
     // both sides must be quiet
     this.#quiet =
       this.#playbacks
