@@ -158,7 +158,7 @@ func (s *scale) write(day workday.Day) int {
 		o := s.own[i][(day-s.first)%2].Again(time.Duration(day-s.first) * 24 * time.Hour)
 		past[i] = postgres.PastOuting{Worker: p.Code, Session: o.Session, Purpose: o.Purpose, From: o.From, To: o.To, Fixes: o.Fixes}
 	}
-	n, err := postgres.AddPast(s.ctx, s.db, past)
+	n, err := postgres.AddPast(s.ctx, s.db, postgres.Past{Outings: past})
 	s.must(err)
 	return n
 }

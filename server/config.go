@@ -113,7 +113,7 @@ func (c *config) serveFlags(fs *flag.FlagSet) {
 		fs.Float64Var(&c.Incidents, "incidents", 4, "simulated incidents a minute")
 		fs.Float64Var(&c.Alarms, "alarms", 0.3, "simulated alarms a minute; 0 for none")
 		fs.Float64Var(&c.Office, "office", 30, "what simulated offices do to cases in a minute, where incidents are simulated; 0 for nothing")
-		fs.IntVar(&c.History, "history", 14, "days of past patrols that a fresh demo begins with; 0 for none")
+		fs.IntVar(&c.History, "history", 14, "days of the past that a fresh demo begins with, from the Monday before; 0 for none")
 	}
 }
 

@@ -64,13 +64,19 @@ func demoMain(ctx context.Context, p process) error {
 		if err := tellAccounts(p.out, h.conf.Data, fresh); err != nil {
 			return err
 		}
+		coming := false
 		if c.History > 0 {
-			h.upkeep.run("demo history", func(ctx context.Context) error { return h.seedHistory(ctx, street) })
+			if coming, err = h.announceHistory(ctx, street); err != nil {
+				return err
+			}
 		}
 		if c.Workers > 0 {
 			if err := h.simulate(ctx, street); err != nil {
 				return err
 			}
+		}
+		if coming {
+			h.upkeep.run("demo history", func(ctx context.Context) error { return h.seedHistory(ctx, street) })
 		}
 		if c.Alarms > 0 {
 			if err := h.simulateAlarms(street, hub); err != nil {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/gridward/gridward/fixtures"
 	"github.com/gridward/gridward/server/incident"
+	"github.com/gridward/gridward/server/patrol"
 	"github.com/gridward/gridward/server/postgres"
 	"github.com/gridward/gridward/server/simulate"
 	"github.com/gridward/gridward/server/workday"
@@ -21,22 +21,56 @@ const (
 	historyWorkers = 40               // grid workers with a past; all leaders have one
 )
 
-// seedHistory gives a fresh demo the patrols of the last days: mostly honest,
-// some too short, and a few that a supervisor should look at. It does nothing
-// where there is a past already. It takes seconds, and the demo does not wait.
-func (h *house) seedHistory(ctx context.Context, street *fixtures.Demo) error {
+// announceHistory says which days of the past are on their way, before anybody
+// looks: pages call them 尚未计算 until they are there and computed. There is
+// nothing to announce where there is a past already.
+func (h *house) announceHistory(ctx context.Context, street *fixtures.Demo) (coming bool, err error) {
 	some, err := postgres.AnyPast(ctx, h.db.Pool)
-	if err != nil || some {
-		return err
+	if err != nil {
+		return false, err
 	}
+	if some { // what was announced when the house was shut down in between
+		return false, postgres.ReleasePatrolDays(ctx, h.db.Pool)
+	}
+	first, last := h.historyDays()
+	var codes []string
+	for _, p := range pastPeople(street.People) {
+		codes = append(codes, p.Code)
+	}
+	return true, h.desk.AnnounceHistory(ctx, codes, first, last)
+}
+
+// historyDays are the first and the last day of the demo's past. It begins on a
+// Monday: of a week that began before it no verdict would be fair.
+func (h *house) historyDays() (first, last workday.Day) {
+	today := workday.DayOf(h.clock().In(incident.BusinessZone()))
+	return patrol.Monday(today - workday.Day(h.conf.History)), today - 1
+}
+
+// seedHistory gives a fresh demo what was done on the last days: patrols,
+// mostly honest, some too short, and a few that a supervisor should look at;
+// visits in their cycles and the cases they found; information; leave. It takes
+// seconds, and the demo does not wait.
+func (h *house) seedHistory(ctx context.Context, street *fixtures.Demo) error {
 	began := time.Now()
 	ground, err := simulate.Street()
 	if err != nil {
 		return fmt.Errorf("read the demo street: %w", err)
 	}
-	today := workday.DayOf(h.clock().In(incident.BusinessZone()))
-	first := today - workday.Day(h.conf.History)
-	past, err := pastOf(ground, street.People, first, today-1)
+	first, last := h.historyDays()
+	if err := postgres.EnterVisitObjects(ctx, h.db.Pool, first); err != nil {
+		return err
+	}
+	goals, err := postgres.PastGoals(ctx, h.db.Pool, first)
+	if err != nil {
+		return err
+	}
+	items, err := postgres.InfoItems(ctx, h.db.Pool)
+	if err != nil {
+		return err
+	}
+	maker := pastMaker{ground: ground, items: items, first: first, last: last, now: h.clock()}
+	past, err := maker.make(ctx, street.People, goals)
 	if err != nil {
 		return err
 	}
@@ -44,13 +78,15 @@ func (h *house) seedHistory(ctx context.Context, street *fixtures.Demo) error {
 	if err != nil {
 		return err
 	}
-	h.log.InfoContext(ctx, "the demo has a past", "outings", len(past), "fixes", fixes, "took", time.Since(began))
-	return h.desk.MeasureHistory(ctx, first, today-1)
+	if err := h.desk.KeepPastCases(ctx, past.Visits); err != nil {
+		return err
+	}
+	h.log.InfoContext(ctx, "the demo has a past", "outings", len(past.Outings), "fixes", fixes, "visits", len(past.Visits), "took", time.Since(began))
+	return h.desk.MeasureHistory(ctx, first, last)
 }
 
-// pastOf is what the leaders and some workers did on the working days between the two.
-func pastOf(ground *simulate.Ground, people []fixtures.Person, from, to workday.Day) ([]postgres.PastOuting, error) {
-	var chosen []fixtures.Person
+// pastPeople are those who have a past: leaders, and some workers.
+func pastPeople(people []fixtures.Person) (chosen []fixtures.Person) {
 	workers := 0
 	for _, p := range people {
 		switch {
@@ -62,38 +98,80 @@ func pastOf(ground *simulate.Ground, people []fixtures.Person, from, to workday.
 			workers++
 		}
 	}
-	done := make([][]postgres.PastOuting, len(chosen))
-	var all errgroup.Group
-	all.SetLimit(4)
+	return chosen
+}
+
+// pastMaker makes up what was done on the working days between the two.
+type pastMaker struct {
+	ground      *simulate.Ground
+	items       []postgres.InfoItem
+	first, last workday.Day
+	now         time.Time
+}
+
+// make makes up what the leaders and some workers did, grid by grid.
+func (m *pastMaker) make(ctx context.Context, people []fixtures.Person, goals []postgres.PastGoal) (past postgres.Past, err error) {
+	chosen := pastPeople(people)
+	grids := map[string]*gridPast{}
+	var order []*gridPast
 	for i, p := range chosen {
+		g := grids[p.Grids[0]]
+		if g == nil {
+			g = &gridPast{pastMaker: m, code: p.Grids[0]}
+			grids[g.code] = g
+			order = append(order, g)
+		}
+		g.people = append(g.people, pastPerson{Person: p, number: uint64(i), leave: leaveOf(p, uint64(i), m.first, m.last)})
+	}
+	for i := range goals {
+		if g := grids[goals[i].GridCode]; g != nil {
+			g.goals = append(g.goals, &goals[i])
+		}
+	}
+	all, ctx := errgroup.WithContext(ctx)
+	all.SetLimit(2) // the demo's first minute has other work too
+	for _, g := range order {
 		all.Go(func() error {
-			done[i] = onesPast(ground, p, uint64(i), from, to)
-			return nil
+			g.make()
+			return ctx.Err()
 		})
 	}
 	if err := all.Wait(); err != nil {
-		return nil, err
+		return past, fmt.Errorf("make up a past: %w", err)
 	}
-	if len(done) > carried {
-		done[carried] = carry(done[carrier], done[carried], chosen[carried].Code)
+	for _, g := range order {
+		past.Outings, past.Visits, past.Notes = append(past.Outings, g.past.Outings...), append(past.Visits, g.past.Visits...), append(past.Notes, g.past.Notes...)
+		for _, p := range g.people {
+			if p.leave != nil {
+				past.Leaves = append(past.Leaves, *p.leave)
+			}
+		}
 	}
-	var out []postgres.PastOuting
-	for _, d := range done {
-		out = append(out, d...)
+	if len(chosen) > carried {
+		past = carry(past, chosen[carrier].Code, chosen[carried].Code)
 	}
-	return out, nil
+	return past, nil
 }
 
 // carry is what the second phone in the carrier's pocket tells of the longest
 // outing, in place of what its owner did that day.
-func carry(with, own []postgres.PastOuting, code string) []postgres.PastOuting {
-	if len(with) == 0 {
-		return own
+func carry(past postgres.Past, carrier, carried string) postgres.Past {
+	var longest *postgres.PastOuting
+	for i := range past.Outings {
+		if o := &past.Outings[i]; o.Worker == carrier && (longest == nil || len(o.Fixes) > len(longest.Fixes)) {
+			longest = o
+		}
 	}
-	o := slices.MaxFunc(with, func(a, b postgres.PastOuting) int { return cmp.Compare(len(a.Fixes), len(b.Fixes)) })
-	both := simulate.Outing{Session: o.Session, Purpose: o.Purpose, From: o.From, To: o.To, Fixes: o.Fixes}.Beside(carried)
-	own = slices.DeleteFunc(own, func(p postgres.PastOuting) bool { return workday.DayOf(p.From) == workday.DayOf(o.From) })
-	return append(own, postgres.PastOuting{Worker: code, Session: both.Session, Purpose: both.Purpose, From: both.From, To: both.To, Fixes: both.Fixes})
+	if longest == nil {
+		return past
+	}
+	o := *longest
+	both := simulate.Outing{Session: o.Session, Purpose: o.Purpose, From: o.From, To: o.To, Fixes: o.Fixes}.Beside(1)
+	day := workday.DayOf(o.From)
+	past.Outings = slices.DeleteFunc(past.Outings, func(p postgres.PastOuting) bool { return p.Worker == carried && workday.DayOf(p.From) == day })
+	past.Visits = slices.DeleteFunc(past.Visits, func(v postgres.PastVisit) bool { return v.Worker == carried && workday.DayOf(v.At) == day })
+	past.Outings = append(past.Outings, postgres.PastOuting{Worker: carried, Session: both.Session, Purpose: both.Purpose, From: both.From, To: both.To, Fixes: both.Fixes})
+	return past
 }
 
 // The odd ones, by their number: there is something to look at, and not much.
@@ -104,38 +182,73 @@ const (
 	carrier, carried = 53, 54 // one carries the other's phone
 )
 
-func onesPast(ground *simulate.Ground, p fixtures.Person, number uint64, from, to workday.Day) (out []postgres.PastOuting) {
-	var again *simulate.Outing
-	for day := from; day <= to; day++ {
-		midnight := day.Start()
-		if wd := midnight.Weekday(); wd == time.Saturday || wd == time.Sunday {
+// leaveOf is the leave that some people took: two days of the second week.
+func leaveOf(p fixtures.Person, number uint64, from, to workday.Day) *postgres.PastLeave {
+	kinds := []struct{ kind, reason string }{{"leave", "探亲"}, {"sick", "感冒发热"}, {"training", "区社工委业务培训"}, {"leave", "年休假"}}
+	if number%23 != 5 {
+		return nil
+	}
+	k := kinds[number/23%uint64(len(kinds))]
+	day := max(from, to-6)
+	for wd := day.Start().Weekday(); wd == time.Saturday || wd == time.Sunday || wd == time.Friday; wd = day.Start().Weekday() {
+		day++
+	}
+	return &postgres.PastLeave{Worker: p.Code, From: day, To: day + 1, Kind: k.kind, Reason: k.reason}
+}
+
+// pastPerson is somebody of a grid's past.
+type pastPerson struct {
+	fixtures.Person
+	number uint64
+	leave  *postgres.PastLeave
+	again  *simulate.Outing // what a copyist shows once more
+}
+
+// gridPast makes up what was done in a grid, day by day.
+type gridPast struct {
+	*pastMaker
+	code   string
+	people []pastPerson
+	goals  []*postgres.PastGoal
+	rounds *simulate.Rounds
+	past   postgres.Past
+}
+
+func (g *gridPast) make() {
+	g.begin()
+	for day := g.first; day <= g.last; day++ {
+		if wd := day.Start().Weekday(); wd == time.Saturday || wd == time.Sunday {
 			continue
 		}
-		for k, plan := range simulate.PlanDay(number, midnight, historyStep) {
-			plan.Habit = oddHabits[number]
-			if day%2 == 0 {
-				plan.Habit = simulate.Honest // not always
-			}
-			var o simulate.Outing
-			if number == copyist && again != nil {
-				o = again.Again(midnight.Add(10 * time.Hour).Sub(again.From))
-			} else {
-				o = ground.Outing(p.Grids[0], number*1000+uint64(day)*10+uint64(k), plan)
-				again = &o
-			}
-			past := postgres.PastOuting{Worker: p.Code, Session: o.Session, Purpose: o.Purpose, From: o.From, To: o.To, Fixes: o.Fixes}
-			for i, c := range o.Calls {
-				outcome := "normal"
-				if (uint64(i)+number+uint64(day))%7 == 0 {
-					outcome = "no_one_home"
-				}
-				past.Calls = append(past.Calls, postgres.PastCall{ID: c.ID, At: c.At, Left: c.Left, Door: c.Door, Name: fmt.Sprintf("沿街住户 %d 号", i+1), Outcome: outcome})
-			}
-			out = append(out, past)
-			if number == copyist {
-				break
+		for i := range g.people {
+			if p := &g.people[i]; p.leave == nil || day < p.leave.From || day > p.leave.To {
+				g.day(p, day)
 			}
 		}
 	}
-	return out
+}
+
+// day is what somebody of the grid did on a day.
+func (g *gridPast) day(p *pastPerson, day workday.Day) {
+	midnight := day.Start()
+	for k, plan := range simulate.PlanDay(p.number, midnight, historyStep) {
+		plan.Habit = oddHabits[p.number]
+		if day%2 == 0 {
+			plan.Habit = simulate.Honest // not always
+		}
+		var paid []*simulate.Paid
+		plan.Goal = g.goal(p, &paid)
+		var o simulate.Outing
+		if p.number == copyist && p.again != nil {
+			o = p.again.Again(midnight.Add(10 * time.Hour).Sub(p.again.From))
+		} else {
+			o = g.ground.Outing(g.code, p.number*1000+uint64(day)*10+uint64(k), plan)
+			p.again = &o
+		}
+		g.past.Outings = append(g.past.Outings, postgres.PastOuting{Worker: p.Code, Session: o.Session, Purpose: o.Purpose, From: o.From, To: o.To, Fixes: o.Fixes})
+		g.visits(p, &o, paid)
+		if p.number == copyist {
+			break
+		}
+	}
 }

@@ -20,6 +20,7 @@ func (w *world) patrolProbes(place string) map[string]probe {
 		"GET /api/v1/patrol/workers/{id}/weeks/{monday}":    {fmt.Sprintf("/api/v1/patrol/workers/%d/weeks/%s", w.worker[place], monday), nil, true, ok},
 		"POST /api/v1/patrol/workers/{id}/days/{day}/views": {fmt.Sprintf("/api/v1/patrol/workers/%d/days/%s/views", w.worker[place], businessDay()), map[string]any{"purpose": "核对巡查"}, true, ok},
 		"GET /api/v1/patrol/grids/{id}/coverage":            {fmt.Sprintf("/api/v1/patrol/grids/%d/coverage", w.grid[place]), nil, true, ok},
+		"GET /api/v1/patrol/grids/{id}/days":                {fmt.Sprintf("/api/v1/patrol/grids/%d/days", w.grid[place]), nil, true, []int{200}},
 		"GET /api/v1/me/patrol":                             {"/api/v1/me/patrol", nil, false, some},
 		"GET /api/v1/me/patrol/days/{day}":                  {"/api/v1/me/patrol/days/" + businessDay(), nil, false, some},
 		"GET /api/v1/patrol/policies":                       {"/api/v1/patrol/policies", nil, false, some},

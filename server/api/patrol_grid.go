@@ -75,13 +75,9 @@ func (a *API) patrolGridRoutes() {
 		From string `query:"from" doc:"YYYY-MM-DD; Monday of this week when left out"`
 		To   string `query:"to" doc:"YYYY-MM-DD, included; at most a quarter later"`
 	}) (*struct{ Body coverBody }, error) {
-		land, _, err := a.atlas.read(ctx)
+		g, err := a.trackedGrid(ctx, who, in.ID)
 		if err != nil {
 			return nil, err
-		}
-		g := land.grid[in.ID]
-		if g == nil || !access.Within(who.Scope(access.SeeTrack), g.OrgPath) {
-			return nil, fault.New(fault.Missing, "没有这个网格，或者不在您的管辖范围")
 		}
 		from, to, err := a.coverDays(in.From, in.To)
 		if err != nil {
@@ -90,6 +86,57 @@ func (a *API) patrolGridRoutes() {
 		body, err := a.coverage(ctx, who, g, from, to)
 		return &struct{ Body coverBody }{body}, err
 	})
+	route(a, http.MethodGet, "/patrol/grids/{id}/days", "The days behind a grid's week: who, how long, how far, whether at night; no places", power(access.SeeTrack), func(ctx context.Context, who access.Session, in *struct {
+		ID   int64  `path:"id"`
+		Week string `query:"week" doc:"its Monday; this week when left out"`
+	}) (*struct{ Body gridWeekBody }, error) {
+		g, err := a.trackedGrid(ctx, who, in.ID)
+		if err != nil {
+			return nil, err
+		}
+		monday, err := a.monday(in.Week)
+		if err != nil {
+			return nil, err
+		}
+		body, err := a.gridWeek(ctx, who, g, monday)
+		return &struct{ Body gridWeekBody }{body}, err
+	})
+}
+
+// trackedGrid is a grid whose people's tracks the caller may see.
+func (a *API) trackedGrid(ctx context.Context, who access.Session, id int64) (*postgres.GridRow, error) {
+	land, _, err := a.atlas.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if g := land.grid[id]; g != nil && access.Within(who.Scope(access.SeeTrack), g.OrgPath) {
+		return g, nil
+	}
+	return nil, fault.New(fault.Missing, "没有这个网格，或者不在您的管辖范围")
+}
+
+// gridWeekBody are the days behind a grid's week.
+type gridWeekBody struct {
+	Grid coverGrid          `json:"grid"`
+	Week workday.Day        `json:"week"`
+	Days []postgres.GridDay `json:"days" doc:"of everybody who answers for the grid: their distances and night patrols add up to the board's"`
+	postgres.Computing
+}
+
+func (a *API) gridWeek(ctx context.Context, who access.Session, g *postgres.GridRow, monday workday.Day) (gridWeekBody, error) {
+	out := gridWeekBody{Grid: coverGrid{ID: g.ID, Code: g.Code, Name: g.Name, OrgName: g.OrgName}, Week: monday}
+	_, each, err := postgres.GridProgress(ctx, a.DB.Pool, monday, monday+6, workday.DayOf(a.Clock()), []string{g.OrgPath})
+	if err != nil {
+		return out, err
+	}
+	out.Computing = each[g.ID]
+	if out.Days, err = postgres.GridDays(ctx, a.DB.Pool, g.Region, g.ID, monday); err != nil {
+		return out, err
+	}
+	for i := range out.Days {
+		out.Days[i].Name = personName(who, out.Days[i].Name, g.OrgPath)
+	}
+	return out, nil
 }
 
 // coverDays reads a stretch of days; this week is the default.

@@ -162,7 +162,7 @@ func (a *API) personWeek(ctx context.Context, who access.Session, w *postgres.Wo
 		case len(p.Reasons) > 0:
 		case days[h.Day-monday].NoGrid:
 			p.Reasons = append(p.Reasons, halfReason{Why: patrol.WhyNoGrid})
-		case !h.Rest:
+		case !h.Rest && out.Settled:
 			p.Reasons = append(p.Reasons, halfReason{Why: patrol.WhyNoRecord})
 		}
 		out.HalfDays = append(out.HalfDays, p)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/gridward/gridward/server/deadline"
 	"github.com/gridward/gridward/server/dispatch"
 	"github.com/gridward/gridward/server/incident"
 	"github.com/gridward/gridward/server/journal"
@@ -100,4 +101,30 @@ func (d *Desk) archive(ctx context.Context, tx pgx.Tx, f *file) error {
 	f.done.Note = p.Number + " SHA-256 " + fmt.Sprintf("%x", sum)
 	_, err = d.conclude(ctx, tx, f)
 	return err
+}
+
+// KeepPastCases has the cases of a past that was written beside the doors end
+// by themselves as others do.
+func (d *Desk) KeepPastCases(ctx context.Context, visits []postgres.PastVisit) error {
+	return d.db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		for i := range visits {
+			c := visits[i].Case
+			if c == nil {
+				continue
+			}
+			job, at := deadline.Case{Incident: c.ID, State: c.State}, time.Time{}
+			switch incident.State(c.State) {
+			case incident.Closed:
+				job.Since, at = *c.Closed, c.Closed.Add(d.archiveAfter)
+			case incident.Evaluating:
+				job.Since, at = *c.Checked, c.Checked.AddDate(0, 0, 7)
+			default:
+				continue
+			}
+			if err := deadline.InsertAt(ctx, tx, job, at); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }

@@ -196,6 +196,25 @@ func (d *Desk) enqueueDay(ctx context.Context, tx pgx.Tx, day workday.Day) error
 	return postgres.OpenWeek(ctx, tx, patrol.Monday(day))
 }
 
+// AnnounceHistory says that fixes of people's days between the two are on their
+// way past the doors: until they are measured the days wait.
+func (d *Desk) AnnounceHistory(ctx context.Context, workers []string, from, to workday.Day) error {
+	return d.db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		var days []workday.Day
+		for day := from; day <= to; day++ {
+			if wd := day.Start().Weekday(); wd != time.Saturday && wd != time.Sunday {
+				days = append(days, day)
+			}
+			if day == from || day == patrol.Monday(day) {
+				if err := postgres.OpenWeek(ctx, tx, patrol.Monday(day)); err != nil {
+					return err
+				}
+			}
+		}
+		return postgres.AnnouncePatrolDays(ctx, tx, workers, days)
+	})
+}
+
 // MeasureHistory asks for every day between the two to be computed: fixes of
 // them have come by another way than through the doors.
 func (d *Desk) MeasureHistory(ctx context.Context, from, to workday.Day) error {
@@ -205,7 +224,10 @@ func (d *Desk) MeasureHistory(ctx context.Context, from, to workday.Day) error {
 				return err
 			}
 		}
-		return nil
+		if _, err := postgres.MarkEveryWeek(ctx, tx, patrol.Monday(from), postgres.WhyDays); err != nil {
+			return err
+		}
+		return postgres.ReleasePatrolDays(ctx, tx)
 	})
 }
 

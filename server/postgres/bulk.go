@@ -130,7 +130,7 @@ INSERT INTO incident (id, region_id, case_no, state, source, title, category, ti
   reported_at, updated_at, occurred_at, state_since, owner_org, owner_worker, handler_org, handler_worker, handle_due, accept_due, accepted_at, dispatched_at, signed_at, fed_back_at, checked_at, closed_at, archived_at,
   case_due, case_warn, stage, stage_due, stage_warn, case_from, stage_from, paused, suspended_at, review_at, self_handled, return_count, rework_count, satisfaction, close_reason, lead_order, accept_minutes, handle_minutes)
 SELECT id, region, no, state, source, title, category, tier, urgency, org, grid, version, point, address, worker, reporter,
-  reported, COALESCE(archived, checked, fed_back, signed, dispatched, accepted, reported), reported - interval '10 minutes', COALESCE(archived, checked, fed_back, signed, dispatched, accepted, reported),
+  reported, COALESCE(archived, closed, checked, fed_back, signed, dispatched, accepted, reported), reported - interval '10 minutes', COALESCE(archived, closed, checked, fed_back, signed, dispatched, accepted, reported),
   CASE WHEN state IN ('dispatched', 'handling', 'suspended') THEN COALESCE(dept, org) WHEN tier >= 3 THEN region ELSE org END, CASE WHEN state IN ('dispatched', 'handling', 'suspended') THEN handler END,
   dept, handler, handle_due, CASE WHEN accepted IS NOT NULL THEN reported + interval '2 hours' END, accepted, dispatched, signed, fed_back, checked, closed, archived,
   case_due, case_due - (case_due - reported) * 0.2, d.stage, d.due, d.due - (d.due - reported) * 0.2, '模拟案件', '模拟案件', state = 'suspended', CASE WHEN state = 'suspended' THEN signed END, CASE WHEN state = 'suspended' THEN signed + interval '90 days' END,
@@ -145,7 +145,7 @@ ON CONFLICT DO NOTHING`
 const sqlBulkOrders = `
 INSERT INTO dispatch_order (id, region_id, incident_id, seq, mode, org_id, worker_id, state, requirement, issued_name, issued_at, handle_due, signed_at, fed_back_at, ended_at, rework, end_code, end_reason)
 SELECT md5(id::text || 'order')::uuid, region, id, 1, 'lead', dept, handler,
-  CASE state WHEN 'dispatched' THEN 'pending' WHEN 'handling' THEN 'handling' WHEN 'suspended' THEN 'handling' WHEN 'returned' THEN 'returned' WHEN 'archived' THEN 'done' ELSE 'fed_back' END,
+  CASE state WHEN 'dispatched' THEN 'pending' WHEN 'handling' THEN 'handling' WHEN 'suspended' THEN 'handling' WHEN 'returned' THEN 'returned' WHEN 'archived' THEN 'done' WHEN 'closed' THEN 'done' ELSE 'fed_back' END,
   '按时办结', '模拟', dispatched, handle_due, signed, fed_back, COALESCE(closed, CASE WHEN state = 'returned' THEN dispatched + interval '1 hour' END), reworked,
   CASE WHEN state = 'returned' THEN 'not_my_duty' ELSE '' END, CASE WHEN state = 'returned' THEN '不属于本部门职责' ELSE '' END
 FROM bulk_case WHERE dept IS NOT NULL ON CONFLICT DO NOTHING`

@@ -252,3 +252,36 @@ func OrgKind(ctx context.Context, q Querier, org int64) (kind string, err error)
 	}
 	return kind, nil
 }
+
+// GridDay is what a day of somebody who answers for a grid came to.
+type GridDay struct {
+	Worker    int64   `json:"worker"`
+	Name      string  `json:"name"`
+	Day       string  `json:"day" format:"date"`
+	AmMs      int64   `json:"am_ms" doc:"that count, in all of the worker's grids"`
+	PmMs      int64   `json:"pm_ms"`
+	InMs      int64   `json:"in_ms" doc:"heard of inside his grids"`
+	OutMs     int64   `json:"out_ms" doc:"and outside"`
+	DistanceM float64 `json:"distance_m"`
+	Night     bool    `json:"night"`
+	Visits    int64   `json:"visits"`
+}
+
+const sqlGridDays = `
+SELECT DISTINCT ON (p.day, w.name, w.id) p.worker_id AS worker, w.name, p.day::text AS day, p.am_ms::bigint, p.pm_ms::bigint, p.in_ms, p.out_ms, p.distance_m, p.night, p.visits::bigint
+FROM patrol_day p JOIN worker w ON w.id = p.worker_id JOIN grid_assignment a ON a.worker_id = p.worker_id AND a.grid_id = $2 AND a.role IN ('leader','worker') AND a.valid_from <= p.day AND COALESCE(a.valid_to, 'infinity') >= p.day
+WHERE p.region_id = $1 AND p.day BETWEEN $3 AND $3::date + 6 ORDER BY p.day, w.name, w.id`
+
+// GridDays lists the computed days behind a grid's week: whose distance, night
+// patrols and time outside it sums up.
+func GridDays(ctx context.Context, q Querier, region, grid int64, monday workday.Day) ([]GridDay, error) {
+	rows, err := q.Query(ctx, sqlGridDays, region, grid, dateOf(monday))
+	if err != nil {
+		return nil, fmt.Errorf("list the days of a grid's week: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[GridDay])
+	if err != nil {
+		return nil, fmt.Errorf("list the days of a grid's week: %w", err)
+	}
+	return list, nil
+}

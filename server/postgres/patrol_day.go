@@ -23,10 +23,10 @@ type PatrolKey struct {
 	Day            workday.Day
 }
 
-// Leaders of grids come first, then the newest days.
+// The newest week first, and in it leaders of grids: a board is settled week by week.
 const sqlPatrolWaiting = `
 SELECT d.region_id, d.worker_id, d.day FROM patrol_dirty d JOIN worker w ON w.id = d.worker_id
-WHERE d.at <= now() - make_interval(secs => $1) ORDER BY w.role <> 'grid_leader', d.day DESC, d.worker_id LIMIT $2`
+WHERE d.at <= now() - make_interval(secs => $1) ORDER BY date_trunc('week', d.day) DESC, w.role <> 'grid_leader', d.day DESC, d.worker_id LIMIT $2`
 
 // PatrolWaiting lists worker-days to compute whose marks have rested for so
 // long, by the database's clock, which made them.

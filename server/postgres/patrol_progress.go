@@ -138,7 +138,7 @@ func DoubtProgress(ctx context.Context, q Querier, f DoubtFilter, today workday.
 	return p, nil
 }
 
-// announced marks wait for fixes that are on their way past the doors.
+// Announced marks are never old enough to be worked.
 const sqlAnnounceDays = `
 INSERT INTO patrol_dirty (region_id, worker_id, day, why, at)
 SELECT w.region_id, w.id, d, ARRAY['nightly'], 'infinity' FROM worker w, unnest($2::date[]) AS d WHERE w.code = ANY ($1::text[]) ORDER BY 1, 2, 3 ON CONFLICT DO NOTHING`
@@ -156,9 +156,13 @@ func AnnouncePatrolDays(ctx context.Context, q Querier, workers []string, days [
 	return nil
 }
 
-const sqlReleaseDays = `UPDATE patrol_dirty SET at = now() - interval '1 hour' WHERE at = 'infinity'`
+const sqlReleaseDays = `
+WITH out AS (UPDATE patrol_dirty p SET at = now() - interval '1 hour' WHERE p.at = 'infinity' AND EXISTS (SELECT FROM duty_session s WHERE s.worker_id = p.worker_id
+  AND s.started_at < (p.day + 1)::timestamp AT TIME ZONE 'Asia/Shanghai' AND COALESCE(s.ended_at, s.started_at) >= p.day::timestamp AT TIME ZONE 'Asia/Shanghai') RETURNING p.region_id, p.worker_id, p.day)
+DELETE FROM patrol_dirty p WHERE p.at = 'infinity' AND NOT EXISTS (SELECT FROM out o WHERE o.region_id = p.region_id AND o.worker_id = p.worker_id AND o.day = p.day)`
 
-// ReleasePatrolDays has the announced days computed.
+// ReleasePatrolDays has the announced days computed; of those on which somebody
+// did not go out there is nothing to compute.
 func ReleasePatrolDays(ctx context.Context, q Querier) error {
 	if _, err := q.Exec(ctx, sqlReleaseDays); err != nil {
 		return fmt.Errorf("release the announced days: %w", err)

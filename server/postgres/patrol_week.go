@@ -18,7 +18,12 @@ type GridWeek struct {
 	Week         workday.Day
 }
 
-const sqlWeeksWaiting = `SELECT region_id, grid_id, week FROM patrol_week_dirty ORDER BY week DESC, grid_id LIMIT $1`
+// A week of which days still wait would only be put together again after them.
+const sqlWeeksWaiting = `
+SELECT d.region_id, d.grid_id, d.week FROM patrol_week_dirty d
+WHERE NOT EXISTS (SELECT FROM grid_assignment a JOIN patrol_dirty m ON m.region_id = d.region_id AND m.worker_id = a.worker_id AND m.day BETWEEN d.week AND d.week + 6 AND m.why <> '{running}'
+  WHERE a.grid_id = d.grid_id AND a.role IN ('leader','worker') AND a.valid_from <= m.day AND COALESCE(a.valid_to, 'infinity') >= m.day)
+ORDER BY d.week DESC, d.grid_id LIMIT $1`
 
 // WeeksWaiting lists grid-weeks to compute.
 func WeeksWaiting(ctx context.Context, q Querier, limit int) ([]GridWeek, error) {

@@ -9,9 +9,19 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/paulmach/orb"
 
+	"github.com/gridward/gridward/geo/fence"
 	"github.com/gridward/gridward/geo/trail"
 	"github.com/gridward/gridward/server/fleet"
+	"github.com/gridward/gridward/server/workday"
 )
+
+// Past is what people did before the demo was opened.
+type Past struct {
+	Outings []PastOuting
+	Visits  []PastVisit
+	Notes   []PastNote
+	Leaves  []PastLeave
+}
 
 // PastOuting is a duty session of the past with what the phone told during it.
 type PastOuting struct {
@@ -20,16 +30,57 @@ type PastOuting struct {
 	Purpose  string
 	From, To time.Time
 	Fixes    []trail.Fix
-	Calls    []PastCall
 }
 
-// PastCall is a household visit of the past.
-type PastCall struct {
-	ID       uuid.UUID
-	At, Left time.Time
-	Door     orb.Point
-	Name     string
-	Outcome  string
+// PastVisit is a visit of the past, and the case that it found.
+type PastVisit struct {
+	ID         uuid.UUID
+	Worker     string // code
+	Session    uuid.UUID
+	Goal       *PastGoal
+	At, Left   time.Time
+	Point      *orb.Point // nil: by telephone
+	DistanceM  float32
+	Method     string
+	Outcome    string
+	Doubts     []string
+	Activities []string
+	Content    string
+	Answers    []VisitAnswer
+	Case       *PastCase
+}
+
+// PastCase is a case that a visit found. Its times are those that have come.
+type PastCase struct {
+	ID              uuid.UUID
+	State           string
+	Title, Category string
+	Self            bool // dealt with on the spot
+	Reported        time.Time
+	Accepted        time.Time
+	Dispatched      *time.Time
+	Signed          *time.Time
+	FedBack         *time.Time
+	Checked         *time.Time
+	Closed          *time.Time
+	Due             time.Time
+}
+
+// PastNote is information that was filed without a visit.
+type PastNote struct {
+	Worker    string // code
+	Grid, Org int64
+	Item      string
+	Value     string
+	At        time.Time
+}
+
+// PastLeave is leave that was approved, whole days, both included.
+type PastLeave struct {
+	Worker   string // code
+	From, To workday.Day
+	Kind     string
+	Reason   string
 }
 
 const sqlAnyPast = `SELECT EXISTS (SELECT FROM duty_session WHERE source = 'history')`
@@ -50,28 +101,28 @@ const sqlPastSessions = `
 INSERT INTO duty_session (id, region_id, worker_id, org_id, purpose, started_at, ended_at, source)
 SELECT s.*, 'history' FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[]) s`
 
-// A visit is to the household of the register that is next to the door, or by
-// the name that it is given.
-const sqlPastVisits = `
-INSERT INTO visit (id, region_id, worker_id, org_id, grid_id, session_id, target_id, target_kind, target_name, target_geom, arrived_at, left_at, geom, accuracy, distance_m,
-  method, outcome, verified, client_id, received_at)
-SELECT v.id, v.region, v.worker, v.org, NULLIF(v.grid, 0), v.session, o.id, 'household', CASE WHEN o.id IS NULL THEN v.name ELSE '' END, COALESCE(o.geom, v.geom), v.at, v.gone, v.geom, 12,
-  COALESCE(ST_Distance(o.geom::geography, v.geom::geography), 0), 'onsite', v.outcome, 'auto_ok', v.id::text, v.gone
-FROM (SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::uuid[], $7::text[], $8::timestamptz[], $9::timestamptz[], $10::geometry[], $11::text[])
-  u(id, region, worker, org, grid, session, name, at, gone, geom, outcome)) v
-LEFT JOIN LATERAL (SELECT b.id, b.geom FROM visit_object b WHERE b.region_id = v.region AND b.kind = 'household' AND NOT b.sensitive AND ST_DWithin(b.geom, v.geom, 0.0005)
-  ORDER BY b.geom <-> v.geom LIMIT 1) o ON true
-ON CONFLICT DO NOTHING`
+const sqlPastVisitCases = `
+INSERT INTO bulk_case (id, region, no, state, source, title, category, tier, urgency, org, grid, version, point, address, worker, reporter, dept, handler, reported, accepted, dispatched, signed, fed_back, checked, closed,
+  handle_due, case_due, self, returned, reworked, reason)
+SELECT c.id, w.region_id, 'MN' || to_char(c.reported AT TIME ZONE 'Asia/Shanghai', 'YYMMDD') || '-' || lpad((row_number() OVER (PARTITION BY (c.reported AT TIME ZONE 'Asia/Shanghai')::date ORDER BY c.reported, c.id))::text, 4, '0'),
+  c.state, 'visit', c.title, c.category, 1, 'normal', v.org_id, v.grid_id, g.version, o.geom, o.address, w.id, w.name, CASE WHEN NOT c.self THEN v.org_id END, CASE WHEN NOT c.self THEN w.id END,
+  c.reported, c.accepted, c.dispatched, c.signed, c.fed_back, c.checked, c.closed, CASE WHEN NOT c.self THEN c.due END, c.due + interval '12 hours', c.self, 0, 0,
+  CASE WHEN c.closed IS NULL THEN '' WHEN c.self THEN 'self' ELSE 'default' END
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::timestamptz[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[])
+  c(id, visit, state, title, category, self, reported, accepted, dispatched, signed, fed_back, checked, closed, due)
+JOIN visit v ON v.id = c.visit JOIN worker w ON w.id = v.worker_id JOIN visit_object o ON o.id = v.target_id JOIN grid_now g ON g.id = v.grid_id`
 
-// AddPast writes outings of the past in one transaction, with COPY, past the
-// doors: for a demo and for measurements. Each fix knows its grid. Outings of
-// workers that are not there are left out.
-func AddPast(ctx context.Context, db *DB, outings []PastOuting) (fixes int, err error) {
-	f, err := LoadFence(ctx, db.Pool)
-	if err != nil {
-		return 0, err
-	}
-	type who struct{ region, id, org, device int64 }
+const sqlPastLinks = `INSERT INTO visit_incident (visit_id, incident_id) SELECT * FROM unnest($1::uuid[], $2::uuid[]) ON CONFLICT DO NOTHING`
+
+const sqlPastLeaves = `
+INSERT INTO leave (region_id, worker_id, from_day, from_half, to_day, to_half, kind, reason, approved_at, approved_by)
+SELECT w.region_id, w.id, l.from_day, 'am', l.to_day, 'pm', l.kind, l.reason, (l.from_day - 1)::timestamp AT TIME ZONE 'Asia/Shanghai' + interval '10 hours', (SELECT a.id FROM account a WHERE a.login = 'commander')
+FROM unnest($1::text[], $2::date[], $3::date[], $4::text[], $5::text[]) l(code, from_day, to_day, kind, reason) JOIN worker w ON w.code = l.code`
+
+// who is a worker of the past.
+type who struct{ region, id, org, device int64 }
+
+func pastPeople(ctx context.Context, tx pgx.Tx, outings []PastOuting) (map[string]who, error) {
 	codes, people := []string{}, map[string]who{}
 	for _, o := range outings {
 		if _, ok := people[o.Worker]; !ok {
@@ -80,82 +131,50 @@ func AddPast(ctx context.Context, db *DB, outings []PastOuting) (fixes int, err 
 		}
 	}
 	clear(people)
-	grid := func(p orb.Point) (id int64, version int32) {
-		if f != nil {
-			if k, ok := f.Locate(p); ok {
-				a := &f.Areas()[k]
-				return a.ID, a.Version
-			}
-		}
-		return 0, 0
+	rows, err := tx.Query(ctx, sqlPastWorkers, codes)
+	if err != nil {
+		return nil, fmt.Errorf("find the people: %w", err)
+	}
+	var code string
+	var w who
+	if _, err := pgx.ForEachRow(rows, []any{&code, &w.region, &w.id, &w.org, &w.device}, func() error { people[code] = w; return nil }); err != nil {
+		return nil, fmt.Errorf("find the people: %w", err)
+	}
+	return people, nil
+}
+
+// AddPast writes a past in one transaction, with COPY, past the doors: for a
+// demo and for measurements. Each fix knows its grid. What workers did that are
+// not there is left out.
+func AddPast(ctx context.Context, db *DB, past Past) (fixes int, err error) {
+	f, err := LoadFence(ctx, db.Pool)
+	if err != nil {
+		return 0, err
 	}
 	err = db.Tx(ctx, func(ctx context.Context, tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, sqlPastWorkers, codes)
+		people, err := pastPeople(ctx, tx, past.Outings)
 		if err != nil {
 			return err
 		}
-		var code string
-		var w who
-		if _, err := pgx.ForEachRow(rows, []any{&code, &w.region, &w.id, &w.org, &w.device}, func() error { people[code] = w; return nil }); err != nil {
+		if fixes, err = addPastFixes(ctx, tx, past.Outings, people, f); err != nil {
 			return err
 		}
-		var (
-			sessions, visits, during          []uuid.UUID
-			regions, workers, orgs            []int64
-			vregions, vworkers, vorgs, vgrids []int64
-			purposes, names, outcomes         []string
-			from, to, at, left                []time.Time
-			doors                             []orb.Point
-			writer                            FixWriter
-			batch                             []fleet.Fix
-			rowsOf                            []*fleet.Fix
-		)
-		const most = 20_000
-		flush := func() error {
-			rowsOf = rowsOf[:0]
-			for i := range batch {
-				rowsOf = append(rowsOf, &batch[i])
-			}
-			fixes += len(batch)
-			batch = batch[:0]
-			if len(rowsOf) == 0 {
-				return nil
-			}
-			return writer.Copy(ctx, tx, rowsOf)
-		}
-		for _, o := range outings {
-			w, ok := people[o.Worker]
-			if !ok {
-				continue
-			}
-			sessions, regions, workers, orgs = append(sessions, o.Session), append(regions, w.region), append(workers, w.id), append(orgs, w.org)
-			purposes, from, to = append(purposes, o.Purpose), append(from, o.From), append(to, o.To)
-			for _, x := range o.Fixes {
-				when := time.UnixMilli(x.Ms).UTC()
-				row := fleet.Fix{Region: w.region, Worker: w.id, Device: w.device, At: when, ReceivedAt: when.Add(time.Second), Point: x.Point, Speed: x.Speed, Course: x.Course,
-					Accuracy: x.Accuracy, Altitude: fleet.Unknown(), Battery: -1, Source: fleet.Source(x.Source), Flags: fleet.Flag(x.Flags), Session: o.Session}
-				row.Grid, row.GridVersion = grid(x.Point)
-				batch = append(batch, row)
-				if len(batch) == most {
-					if err := flush(); err != nil {
-						return err
-					}
-				}
-			}
-			for _, c := range o.Calls {
-				g, _ := grid(c.Door)
-				visits, during, vregions, vworkers, vorgs, vgrids = append(visits, c.ID), append(during, o.Session), append(vregions, w.region), append(vworkers, w.id), append(vorgs, w.org), append(vgrids, g)
-				names, at, left, doors, outcomes = append(names, c.Name), append(at, c.At), append(left, c.Left), append(doors, c.Door), append(outcomes, c.Outcome)
-			}
-		}
-		if err := flush(); err != nil {
+		if err := addPastSessions(ctx, tx, past.Outings, people); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, sqlPastSessions, sessions, regions, workers, orgs, purposes, from, to); err != nil {
-			return fmt.Errorf("write sessions: %w", err)
+		if err := addPastVisits(ctx, tx, past, people); err != nil {
+			return err
 		}
-		if _, err := tx.Exec(ctx, sqlPastVisits, visits, vregions, vworkers, vorgs, vgrids, during, names, at, left, doors, outcomes); err != nil {
-			return fmt.Errorf("write visits: %w", err)
+		if err := addPastCases(ctx, tx, past.Visits); err != nil {
+			return err
+		}
+		var codes, kinds, reasons []string
+		var from, to []time.Time
+		for _, l := range past.Leaves {
+			codes, kinds, reasons, from, to = append(codes, l.Worker), append(kinds, l.Kind), append(reasons, l.Reason), append(from, dateOf(l.From)), append(to, dateOf(l.To))
+		}
+		if _, err := tx.Exec(ctx, sqlPastLeaves, codes, from, to, kinds, reasons); err != nil {
+			return fmt.Errorf("write leave: %w", err)
 		}
 		return nil
 	})
@@ -163,4 +182,140 @@ func AddPast(ctx context.Context, db *DB, outings []PastOuting) (fixes int, err 
 		return 0, fmt.Errorf("write a past: %w", err)
 	}
 	return fixes, nil
+}
+
+func addPastFixes(ctx context.Context, tx pgx.Tx, outings []PastOuting, people map[string]who, f *fence.Fence) (fixes int, err error) {
+	const most = 20_000
+	var (
+		writer FixWriter
+		batch  []fleet.Fix
+		rows   []*fleet.Fix
+	)
+	flush := func() error {
+		rows = rows[:0]
+		for i := range batch {
+			rows = append(rows, &batch[i])
+		}
+		fixes += len(batch)
+		batch = batch[:0]
+		if len(rows) == 0 {
+			return nil
+		}
+		return writer.Copy(ctx, tx, rows)
+	}
+	for _, o := range outings {
+		w, ok := people[o.Worker]
+		if !ok {
+			continue
+		}
+		for _, x := range o.Fixes {
+			when := time.UnixMilli(x.Ms).UTC()
+			row := fleet.Fix{Region: w.region, Worker: w.id, Device: w.device, At: when, ReceivedAt: when.Add(time.Second), Point: x.Point, Speed: x.Speed, Course: x.Course,
+				Accuracy: x.Accuracy, Altitude: fleet.Unknown(), Battery: -1, Source: fleet.Source(x.Source), Flags: fleet.Flag(x.Flags), Session: o.Session}
+			if f != nil {
+				if k, ok := f.Locate(x.Point); ok {
+					row.Grid, row.GridVersion = f.Areas()[k].ID, f.Areas()[k].Version
+				}
+			}
+			batch = append(batch, row)
+			if len(batch) == most {
+				if err := flush(); err != nil {
+					return fixes, err
+				}
+			}
+		}
+	}
+	return fixes, flush()
+}
+
+func addPastSessions(ctx context.Context, tx pgx.Tx, outings []PastOuting, people map[string]who) error {
+	var ids []uuid.UUID
+	var regions, workers, orgs []int64
+	var purposes []string
+	var from, to []time.Time
+	for _, o := range outings {
+		if w, ok := people[o.Worker]; ok {
+			ids, regions, workers, orgs = append(ids, o.Session), append(regions, w.region), append(workers, w.id), append(orgs, w.org)
+			purposes, from, to = append(purposes, o.Purpose), append(from, o.From), append(to, o.To)
+		}
+	}
+	if _, err := tx.Exec(ctx, sqlPastSessions, ids, regions, workers, orgs, purposes, from, to); err != nil {
+		return fmt.Errorf("write sessions: %w", err)
+	}
+	return nil
+}
+
+func addPastVisits(ctx context.Context, tx pgx.Tx, past Past, people map[string]who) error {
+	var visits, infos [][]any
+	for i := range past.Visits {
+		v := &past.Visits[i]
+		w, ok := people[v.Worker]
+		if !ok {
+			continue
+		}
+		var point, accuracy, distance any
+		if v.Point != nil {
+			point, accuracy, distance = *v.Point, float32(12), v.DistanceM
+		}
+		verified := "auto_ok"
+		if len(v.Doubts) > 0 {
+			verified = "doubtful"
+		}
+		g := v.Goal
+		visits = append(visits, []any{v.ID, w.region, w.id, g.Org, g.Grid, v.Session, g.ID, g.Kind, "", g.Point, g.Sensitive, v.At, v.Left, point, accuracy, distance, v.Method, v.Outcome,
+			v.Activities, v.Content, verified, v.Doubts, v.ID.String(), v.Left.Add(2 * time.Second)})
+		for k, a := range v.Answers {
+			id := uuid.NewSHA1(v.ID, fmt.Appendf(nil, "answer:%d", k))
+			infos = append(infos, []any{id, w.region, g.Org, g.Grid, w.id, v.ID, g.ID, a.Item, v.Left, a.Value, a.Issue, a.Note, v.Left.Add(2 * time.Second)})
+		}
+	}
+	for k := range past.Notes {
+		n := &past.Notes[k]
+		if w, ok := people[n.Worker]; ok {
+			id := uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "note:%s:%s:%d", n.Worker, n.Item, n.At.UnixMilli()))
+			infos = append(infos, []any{id, w.region, n.Org, n.Grid, w.id, nil, nil, n.Item, n.At, n.Value, false, "", n.At.Add(2 * time.Second)})
+		}
+	}
+	_, err := tx.CopyFrom(ctx, pgx.Identifier{"visit"}, []string{"id", "region_id", "worker_id", "org_id", "grid_id", "session_id", "target_id", "target_kind", "target_name", "target_geom", "sensitive", "arrived_at", "left_at",
+		"geom", "accuracy", "distance_m", "method", "outcome", "activities", "content", "verified", "doubts", "client_id", "received_at"}, pgx.CopyFromRows(visits))
+	if err != nil {
+		return fmt.Errorf("write visits: %w", err)
+	}
+	_, err = tx.CopyFrom(ctx, pgx.Identifier{"info_record"}, []string{"id", "region_id", "org_id", "grid_id", "worker_id", "visit_id", "target_id", "item_code", "at", "value", "issue", "note", "received_at"}, pgx.CopyFromRows(infos))
+	if err != nil {
+		return fmt.Errorf("write information: %w", err)
+	}
+	return nil
+}
+
+func addPastCases(ctx context.Context, tx pgx.Tx, visits []PastVisit) error {
+	var ids, from []uuid.UUID
+	var states, titles, categories []string
+	var self []bool
+	var reported, accepted, due []time.Time
+	var dispatched, signed, fed, checked, closed []*time.Time
+	for i := range visits {
+		if c := visits[i].Case; c != nil {
+			ids, from, states, titles, categories, self = append(ids, c.ID), append(from, visits[i].ID), append(states, c.State), append(titles, c.Title), append(categories, c.Category), append(self, c.Self)
+			reported, accepted, due = append(reported, c.Reported), append(accepted, c.Accepted), append(due, c.Due)
+			dispatched, signed, fed, checked, closed = append(dispatched, c.Dispatched), append(signed, c.Signed), append(fed, c.FedBack), append(checked, c.Checked), append(closed, c.Closed)
+		}
+	}
+	for _, sql := range []string{sqlBulkCase, sqlBulkEmpty} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("make room for cases: %w", err)
+		}
+	}
+	if _, err := tx.Exec(ctx, sqlPastVisitCases, planned, ids, from, states, titles, categories, self, reported, accepted, dispatched, signed, fed, checked, closed, due); err != nil {
+		return fmt.Errorf("write what visits found: %w", err)
+	}
+	for _, sql := range []string{sqlBulkIncidents, sqlBulkOrders, sqlBulkParties, sqlBulkFeedback} {
+		if _, err := tx.Exec(ctx, sql); err != nil {
+			return fmt.Errorf("write what visits found: %w", err)
+		}
+	}
+	if _, err := tx.Exec(ctx, sqlPastLinks, from, ids); err != nil {
+		return fmt.Errorf("link what visits found: %w", err)
+	}
+	return nil
 }

@@ -39,6 +39,7 @@ type Call struct {
 	ID       uuid.UUID
 	At, Left time.Time
 	Door     orb.Point
+	Goal     int  // of the plan: who it was that was visited; -1 = nobody of a register
 	silent   bool // the phone saw no satellite meanwhile
 }
 
@@ -48,7 +49,12 @@ type Plan struct {
 	Long  time.Duration
 	Step  time.Duration // between fixes
 	Habit Habit
+	// Goal is asked now and then by an honest walker: is there somebody near by to
+	// go and see? nil: whoever it may be, as chance has it.
+	Goal func(near orb.Point, at time.Time) (door orb.Point, goal int, ok bool)
 }
+
+const lookAround = 15 // seconds between two questions for somebody to see
 
 // Outing lets a walker of the block with this code go out as planned. The same
 // seed and plan make the same outing, to the last fix.
@@ -64,12 +70,16 @@ func (g *Ground) Outing(code string, seed uint64, p Plan) Outing {
 	away := 0                        // fixes that a jump still lasts
 	var to vec
 	var call *Call
+	goal := -1
 	next := o.From
 	for at := o.From; !at.After(o.To); at = at.Add(time.Second) {
 		w.second(1)
+		if goal = o.seek(w, p, at, goal); p.Goal != nil && goal < 0 && w.busy == visiting {
+			w.busy, w.aim = talking, w.kerb() // goes in only where somebody is to be seen
+		}
 		switch in := w.busy == visiting && p.Habit == Honest; {
 		case in && call == nil:
-			call = &Call{ID: named("call", seed, at), At: at, silent: r.IntN(2) == 0}
+			call = &Call{ID: named("call", seed, at), At: at, Goal: goal, silent: r.IntN(2) == 0}
 		case in:
 			call.Door = w.At()
 		case call != nil:
@@ -77,7 +87,7 @@ func (g *Ground) Outing(code string, seed uint64, p Plan) Outing {
 			if call.Left.Sub(call.At) > time.Minute {
 				o.Calls = append(o.Calls, *call)
 			}
-			call = nil
+			call, goal = nil, -1
 		}
 		if at.Before(next) {
 			continue
@@ -119,6 +129,21 @@ func (g *Ground) Outing(code string, seed uint64, p Plan) Outing {
 		o.Fixes = append(o.Fixes, f)
 	}
 	return o
+}
+
+// seek lets an honest walker look around for somebody to see, and go in; it
+// returns whom he is seeing.
+func (o *Outing) seek(w *Walker, p Plan, at time.Time, goal int) int {
+	gone := int(at.Sub(o.From) / time.Second)
+	if p.Goal == nil || p.Habit != Honest || w.busy != walking || gone%lookAround != 0 || o.To.Sub(at) < 10*time.Minute {
+		return goal
+	}
+	door, k, ok := p.Goal(w.At(), at)
+	if !ok {
+		return goal
+	}
+	w.callAt(door)
+	return k
 }
 
 // Again is the outing on another day, fix for fix: what somebody replays.

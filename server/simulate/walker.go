@@ -54,8 +54,9 @@ type Walker struct {
 	along   float64 // metres from from
 	pace    float64 // what this one likes to walk
 	speed   float64
-	side    vec // from the centre line to where it is: sidewalk, or inside a building
-	aim     vec // where side is drifting to
+	side    vec     // from the centre line to where it is: sidewalk, or inside a building
+	aim     vec     // where side is drifting to
+	ease    float64 // seconds that the better part of the drift takes
 	busy    doing
 	left    float64 // seconds until it does something else
 	drift   gaussMarkov
@@ -69,7 +70,7 @@ type Walker struct {
 func (g *Ground) NewWalker(code string, car bool, seed uint64) *Walker {
 	rng := rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15))
 	w := &Walker{ground: g, roads: &g.walk, car: car, rng: rng,
-		pace: 0.85 + 0.55*rng.Float64(), sigma: 1.5 + 2.5*rng.Float64(), battery: 45 + 55*rng.Float64(), height: 25 + 20*rng.Float64()}
+		ease: 6, pace: 0.85 + 0.55*rng.Float64(), sigma: 1.5 + 2.5*rng.Float64(), battery: 45 + 55*rng.Float64(), height: 25 + 20*rng.Float64()}
 	if car && len(g.drive.usable) > 0 {
 		w.roads, w.pace = &g.drive, 0.75+0.4*rng.Float64() // a share of what the road allows
 	}
@@ -160,7 +161,7 @@ func (w *Walker) Advance(d time.Duration) {
 }
 
 func (w *Walker) second(dt float64) {
-	w.side = lerp(w.side, w.aim, 1-math.Exp(-dt/6))
+	w.side = lerp(w.side, w.aim, 1-math.Exp(-dt/w.ease))
 	w.drift.step(dt, w.err(), w.rng)
 	if w.busy == resting {
 		w.battery = min(100, w.battery+dt*30/3600)
@@ -212,6 +213,13 @@ func (w *Walker) chance(dt float64) {
 	case r < restChance+visitChance+talkChance:
 		w.busy, w.left = talking, 10+80*w.rng.Float64()
 	}
+}
+
+// callAt sends the walker through a door near by, across the yard.
+func (w *Walker) callAt(door orb.Point) {
+	way := w.ground.flat(door).sub(w.where().sub(w.side))
+	w.busy, w.left, w.aim = visiting, 220+500*w.rng.Float64()*w.rng.Float64(), way
+	w.ease = max(6, way.sub(w.side).length()/1.4)
 }
 
 // inside is the way from the sidewalk through a door.

@@ -111,6 +111,15 @@ export const places: readonly Place[] = [
     under: 'patrol',
   },
   {
+    name: 'patrol-grid-days',
+    path: '/patrol/grids/:id/days',
+    title: 'nav.patrol',
+    group: 'patrol',
+    powers: ['see_track'],
+    page: () => import('./pages/PatrolGridDaysPage.vue'),
+    under: 'patrol',
+  },
+  {
     name: 'patrol-worker',
     path: '/patrol/workers/:id',
     title: 'nav.patrol',

@@ -15,6 +15,10 @@ export const book = {
   'patrol.have': ['已有 {n} 个', '{n} so far'],
   'patrol.left': ['还差 {n} 个', '{n} to go'],
   'patrol.enough': ['够了', 'enough'],
+  'patrol.waiting': [
+    '尚未计算：已算 {n} / {m} 天，算完自动更新',
+    'Not computed yet: {n} of {m} days; follows by itself',
+  ],
   'patrol.exempt': ['本周没有要求', 'Nothing is asked this week'],
   'patrol.days': ['工作日 {n} 天', '{n} working days'],
   'patrol.leave': ['请假 {n} 个半天', '{n} half-days of leave'],

@@ -2,6 +2,7 @@
 // share keeps its numerator and denominator: over nothing it has no value.
 import type { Feature, FeatureCollection, MultiPolygon, Point, Polygon } from 'geojson'
 import type { LonLat } from '../api/types'
+import type { Computing } from './computing'
 
 export interface Frac {
   n: number
@@ -29,7 +30,7 @@ export interface HalfDay {
   needed?: number
 }
 
-export interface BoardRow {
+export interface BoardRow extends Computing {
   grid: number
   code: string
   name: string
@@ -128,7 +129,7 @@ export interface Quota {
   grids?: number
 }
 
-export interface Board {
+export interface Board extends Computing {
   week: string
   working_days: number
   required: number
@@ -149,10 +150,12 @@ export interface Target {
   point: LonLat | null
   last_at: string | null
   times?: number
-  due?: string
+  due_on?: string | null
+  /** By the last day asked for. */
+  due?: boolean
 }
 
-export interface GridCoverage {
+export interface GridCoverage extends Computing {
   grid: { id: number; code: string; name: string; org_name: string; leader?: { worker: number; name: string } }
   from: string
   to: string
@@ -215,7 +218,7 @@ export interface Leave {
 }
 
 /** A person's week: what counted, what did not, and why. */
-export interface PersonWeek {
+export interface PersonWeek extends Computing {
   worker: number
   name: string
   org_name?: string

@@ -7,6 +7,7 @@ export const words = {
   'state.unmet': ['未达标', 'Not met'],
   'state.running': ['进行中', 'Under way'],
   'state.exempt': ['免考', 'Exempt'],
+  'state.waiting': ['尚未计算', 'Not computed'],
 
   'half.am': ['上午', 'morning'],
   'half.pm': ['下午', 'afternoon'],

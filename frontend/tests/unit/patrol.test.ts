@@ -1,4 +1,5 @@
 import { setLocale } from '@core/i18n/t'
+import { done } from '@core/patrol/computing'
 import { band, bandColour, bands, cellBand } from '@core/patrol/coverage'
 import { kindOf, minutesOf, pieces, refusedFixes, stretches, tally } from '@core/patrol/day'
 import { compareFrac, figure, ordered, perHundred, ranking, ratio, share, written } from '@core/patrol/figures'
@@ -82,6 +83,15 @@ describe('what a week asks for', () => {
 
 const f = (n: number, d: number): Frac => ({ n, d })
 
+describe('computing', () => {
+  it.each([
+    ['nothing is known', 0, 0, 0],
+    ['all waits', 0, 8, 0],
+    ['two of eight', 2, 6, 0.25],
+    ['all is done', 8, 0, 1],
+  ])('%s', (_what, computed, waiting, want) => expect(done({ computed, waiting, settled: waiting === 0 })).toBe(want))
+})
+
 describe('figures', () => {
   it('nothing over nothing is a dash', () => {
     expect(share(f(0, 0))).toBe('—')
@@ -125,6 +135,9 @@ const row = (code: string, more: Partial<BoardRow>): BoardRow => ({
   recomputed_at: null,
   why: [],
   rule_version: '',
+  computed: 5,
+  waiting: 0,
+  settled: true,
   ...more,
 })
 

@@ -19,7 +19,8 @@ export function useBoard(asked: () => { week: string; org: string; q: string; st
   let mine: AbortController | null = null
   let timer: ReturnType<typeof setTimeout> | undefined
 
-  async function load(): Promise<void> {
+  async function load(quiet = false): Promise<void> {
+    if (quiet && loading.value) return
     mine?.abort()
     const me = new AbortController()
     mine = me

@@ -10,6 +10,10 @@ export const doubts = {
     '系统只提示，由人认定；分数仅供参考，不作任何自动处罚',
     'The system asks, people decide. A score is advice and no penalty',
   ],
+  'doubts.waiting': [
+    '还有日期没有比对完，现在没有并不等于没有存疑',
+    'Days wait to be looked at: nothing here yet says nothing',
+  ],
   'doubts.empty': ['没有存疑记录', 'No doubtful track'],
   'doubt.queue': ['队列', 'Queue'],
   'doubt.queue.open': ['待认定', 'To be decided'],
