@@ -70,6 +70,15 @@ test('a period is published, appealed against, decided and locked', async ({ bro
     await clerk.locator('[data-test=mine]').first().click()
     await clerk.locator('[data-test=appeal]').click()
     await clerk.locator('.n-modal textarea').first().fill('有两件案件实际由区里处置，不应计入本村')
+    await clerk.locator('.n-modal input[type=file]').setInputFiles({
+      name: 'form.png',
+      mimeType: 'image/png',
+      buffer: Buffer.from(
+        'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==',
+        'base64',
+      ),
+    })
+    await expect(clerk.locator('.n-modal .photo img')).toHaveCount(1)
     await clerk.locator('.n-modal').getByRole('button', { name: '申诉', exact: true }).click()
     await expect(clerk.getByText('申诉已提交')).toBeVisible()
     await expect(clerk.getByText('待决定')).toBeVisible()
@@ -85,6 +94,8 @@ test('a period is published, appealed against, decided and locked', async ({ bro
     await decide.locator('textarea').fill('其中一件属实')
     await decide.getByRole('button', { name: '决定' }).click()
     await expect(commander.locator('[data-test=appeals]')).toContainText('其中一件属实')
+    const photo = commander.locator('[data-test=appeals] img').first()
+    expect(await photo.evaluate((img: HTMLImageElement) => img.decode().then(() => img.naturalWidth))).toBe(1)
     await commander.locator('[data-test=lock]').click()
     await commander.locator('.n-modal textarea').fill('各单位已确认，提前归档')
     await commander.locator('.n-modal').getByRole('button', { name: '锁定' }).click()

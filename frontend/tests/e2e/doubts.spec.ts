@@ -59,10 +59,15 @@ test('a doubtful day is seen, explained, decided, appealed and decided again by 
   await phone.locator('[data-test=doubt]').first().click()
   await expect(phone.locator('[data-test=state]')).toContainText('等您说明')
   await expect(phone.getByText('模拟定位').first()).toBeVisible()
+  await expect(phone.locator('[data-test=next]')).toContainText('由一位管理人员认定')
+  // said without a network, it waits on the phone and goes when there is one
+  await phone.context().setOffline(true)
   await phone.locator('[data-test=explain]').click()
   await phone.locator('[data-test=words]').fill('手机送修，维修人员打开了模拟定位')
   await phone.locator('[data-test=send]').click()
-  await expect(phone.locator('[data-test=state]')).toContainText('已说明')
+  await expect(phone.locator('[data-test=waiting]')).toContainText('我来说明')
+  await phone.context().setOffline(false)
+  await expect(phone.locator('[data-test=state]')).toContainText('已说明', { timeout: 90_000 })
 
   const decide = async (login: string, verdict: string, reason: string): Promise<void> => {
     const desk = await browser.newPage({ viewport: { width: 1920, height: 1080 } })
@@ -85,6 +90,7 @@ test('a doubtful day is seen, explained, decided, appealed and decided again by 
   await phone.locator('[data-test=mine]').click()
   await phone.locator('[data-test=doubt]').first().click()
   await expect(phone.locator('[data-test=state]')).toContainText('存疑属实')
+  await expect(phone.locator('[data-test=deadline]')).toContainText('前申诉一次')
   await phone.locator('[data-test=appeal]').click()
   await phone.locator('[data-test=words]').fill('有送修单')
   await phone.locator('[data-test=send]').click()
