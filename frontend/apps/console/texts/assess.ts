@@ -113,6 +113,10 @@ export const assess = {
   'assess.item.score': ['指标得分', 'Item score'],
   'assess.points': ['计分', 'Points'],
   'assess.missing': ['没有数据，不计', 'no data: left out'],
+  'assess.left': [
+    '{of} 个指标中 {n} 个没有数据：不计分，也不算零分，其权重按比例分给其余指标（见实际权重）',
+    '{n} of {of} items have no data: left out, not nought; their weight is spread over the others',
+  ],
   'assess.sum': ['合计 Σ 实际权重 × 指标得分', 'Σ effective weight × item score'],
   'assess.final': ['最终得分', 'Final'],
   'assess.capped': ['限于 0–100', 'within 0–100'],
