@@ -84,6 +84,9 @@ var figures = []figure{
 	{what: "the week board of 119 grids over HTTP, half a year of 500 people behind it; reading the week's days themselves ÷ it", pkg: "./server/", run: "PatrolBoard$", once: true,
 		ours: measureOf{"PatrolBoard", "p50_ms"}, ratioOf: measureOf{"PatrolBoard", "days/board"}, target: 2,
 		beside: []beside{{"p99", measureOf{"PatrolBoard", "p99_ms"}}, {"the days themselves", measureOf{"PatrolBoard", "days_ms"}}, {"days behind it", measureOf{"PatrolBoard", "days"}}}},
+	{what: "doubts: everybody's day against 29 earlier days of his and everybody else's; reading and comparing the fixes at one time of day alone ÷ it", pkg: "./server/", run: "Doubts$", once: true,
+		ours: measureOf{"Doubts", "night_s"}, ratioOf: measureOf{"Doubts", "plain/house"}, target: 3,
+		beside: []beside{{"a worker-day", measureOf{"Doubts", "worker_day_ms"}}, {"plain", measureOf{"Doubts", "plain_ms"}}}},
 	{what: "fan-out to 500 screens ÷ raw loopback writes of the same bytes", pkg: "./server/live", run: "Fanout", once: true,
 		ours: measureOf{"Fanout", "updates/cpu-s"}, ratioOf: measureOf{"Fanout", "x-raw"}, target: 0.5},
 }

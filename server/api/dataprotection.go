@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"net/http"
 	"slices"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+	"github.com/google/uuid"
 
 	"github.com/gridward/gridward/geo/trail"
 	"github.com/gridward/gridward/server/access"
@@ -198,7 +198,7 @@ func (a *API) serveMyData(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		home, err = a.myself(ctx, who)
 	}
-	var records map[string][]json.RawMessage
+	var records []postgres.MyFile
 	if err == nil {
 		records, err = postgres.MyRecords(ctx, a.DB.Pool, home.ID)
 	}
@@ -226,42 +226,48 @@ const readMe = `个人数据导出
 坐标：WGS-84（EPSG:4326，与 CGCS2000 EPSG:4490 在厘米内一致），先经度后纬度
 时间：均为 RFC 3339，UTC；文件名中的日期为北京时间的自然日
 
-person.json           人员与账号信息
-duty-sessions.json    在岗记录
-patrol-days.json      每日巡查核实结果及依据
-visits.json           走访记录（敏感对象的内容不在其中）
-doubts.json           存疑提示、说明、认定与申诉的经过
-access-records.json   谁在什么时候、以什么事由查看过
-tracks/日期.csv       在岗期间的定位点
+%s
+what-is-held.json           处理活动记录：保存什么、为什么、依据什么、保存多久
+photos/                     本人拍摄的照片（受保护对象的除外，清单在 photos.json）
+tracks/日期.csv             在岗期间的定位点
 
 本文件只能由本人在登录后导出，导出已留痕。
 `
 
-func (a *API) writeMyData(ctx context.Context, w io.Writer, home postgres.WorkerHome, records map[string][]json.RawMessage, now time.Time) error {
+func (a *API) writeMyData(ctx context.Context, w io.Writer, home postgres.WorkerHome, records []postgres.MyFile, now time.Time) error {
 	z := zip.NewWriter(w)
 	add := func(name string) (io.Writer, error) {
 		return z.CreateHeader(&zip.FileHeader{Name: name, Method: zip.Deflate, Modified: now})
+	}
+	classes, err := a.classes(ctx)
+	if err != nil {
+		return err
+	}
+	names := map[string]string{}
+	for _, c := range classes {
+		names[c.Code] = c.Name
+	}
+	var files strings.Builder
+	for _, r := range records {
+		fmt.Fprintf(&files, "%-27s %s，%d 条\n", r.Name+".json", names[r.Class], len(r.Rows))
 	}
 	f, err := add("README.txt")
 	if err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(f, "\ufeff"+readMe, home.Name, localTime(now)); err != nil {
+	if _, err := fmt.Fprintf(f, "\ufeff"+readMe, home.Name, localTime(now), files.String()); err != nil {
 		return err
 	}
-	for _, name := range slices.Sorted(maps.Keys(records)) {
-		if f, err = add(name + ".json"); err != nil {
+	if err := writeJSON(add, "what-is-held.json", classes); err != nil {
+		return err
+	}
+	for _, r := range records {
+		if err := writeJSON(add, r.Name+".json", append([]json.RawMessage{}, r.Rows...)); err != nil {
 			return err
 		}
-		e := json.NewEncoder(f)
-		e.SetIndent("", "  ")
-		list := records[name]
-		if list == nil {
-			list = []json.RawMessage{}
-		}
-		if err := e.Encode(list); err != nil {
-			return err
-		}
+	}
+	if err := a.writeMyPhotos(ctx, add, home.ID); err != nil {
+		return err
 	}
 	last := today(now)
 	for back := a.keepTracks(); back >= 0; back-- {
@@ -281,6 +287,43 @@ func (a *API) writeMyData(ctx context.Context, w io.Writer, home postgres.Worker
 		}
 	}
 	return z.Close()
+}
+
+func writeJSON(add func(string) (io.Writer, error), name string, v any) error {
+	f, err := add(name)
+	if err != nil {
+		return err
+	}
+	e := json.NewEncoder(f)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
+}
+
+// writeMyPhotos adds the photos that the worker took. One whose file is lost is left out: its line is in photos.json.
+func (a *API) writeMyPhotos(ctx context.Context, add func(string) (io.Writer, error), worker int64) error {
+	list, err := postgres.MyPhotos(ctx, a.DB.Pool, worker)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		photo, err := a.Blob.Get([32]byte(p.SHA256))
+		if err != nil {
+			a.Log.WarnContext(ctx, "a photo is not there", "err", err)
+			continue
+		}
+		_, ending, _ := strings.Cut(p.Mime, "/")
+		f, err := add("photos/" + uuid.UUID(p.ID).String() + "." + ending)
+		if err == nil {
+			_, err = io.Copy(f, photo)
+		}
+		if shut := photo.Close(); err == nil {
+			err = shut
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func writeFixes(w io.Writer, fixes []trail.Fix) error {

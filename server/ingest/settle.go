@@ -42,6 +42,9 @@ func (c *committer) settle(ctx context.Context, tx pgx.Tx, j *job, isNew func(*f
 		if f.At.After(seen.FixAt) && f.Flags&fleet.FutureClock == 0 {
 			seen.FixAt = f.At
 		}
+		if f.Flags&(fleet.FutureClock|fleet.OldClock) == 0 && (seen.FirstAt.IsZero() || f.At.Before(seen.FirstAt)) {
+			seen.FirstAt = f.At
+		}
 		if f.Flags&fleet.SOS != 0 {
 			if err := c.call(ctx, tx, *f); err != nil {
 				return err
@@ -95,6 +98,9 @@ func (c *committer) saw(s postgres.Seen) {
 		w.Fixes, w.Late = w.Fixes+s.Fixes, w.Late+s.Late
 		if s.FixAt.After(w.FixAt) {
 			w.FixAt = s.FixAt
+		}
+		if w.FirstAt.IsZero() || !s.FirstAt.IsZero() && s.FirstAt.Before(w.FirstAt) {
+			w.FirstAt = s.FirstAt
 		}
 		if s.At.After(w.At) {
 			w.At = s.At

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
@@ -23,6 +22,7 @@ type DataClass struct {
 	Sensitivity   string     `json:"sensitivity" enum:"general,sensitive"`
 	RetentionDays *int       `json:"retention_days" doc:"null: retention_text alone says it"`
 	RetentionText string     `json:"retention_text"`
+	Tables        []string   `json:"tables" db:"-" doc:"where it lies, for whoever audits"`
 	Version       int32      `json:"version"`
 	UpdatedAt     *time.Time `json:"updated_at"`
 	UpdatedName   string     `json:"updated_name"`
@@ -40,6 +40,9 @@ func DataClasses(ctx context.Context, q Querier) ([]DataClass, error) {
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[DataClass])
 	if err != nil {
 		return nil, fmt.Errorf("read the records of processing: %w", err)
+	}
+	for i := range list {
+		list[i].Tables = personalTables[list[i].Code]
 	}
 	return list, nil
 }
@@ -103,43 +106,6 @@ func UpdateDataController(ctx context.Context, q Querier, c DataController, now 
 	return nil
 }
 
-// HeldData is how much is held about a worker of one class.
-type HeldData struct {
-	Code   string     `json:"code"`
-	Count  int64      `json:"count"`
-	Unit   string     `json:"unit"`
-	Oldest *time.Time `json:"oldest"`
-	Newest *time.Time `json:"newest"`
-}
-
-// A day of fixes is in the archive, or as it came, or both: counted once.
-const sqlHeld = `
-SELECT 'track', (SELECT COALESCE(sum(c.fixes), 0) FROM trail_chunk c WHERE c.region_id = $1 AND c.worker_id = $2)
-    + (SELECT count(*) FROM fix f WHERE f.region_id = $1 AND f.worker_id = $2 AND NOT EXISTS (SELECT FROM trail_chunk c WHERE c.region_id = $1 AND c.worker_id = $2 AND f.at BETWEEN c.from_at AND c.to_at)), '个定位点',
-  LEAST((SELECT min(at) FROM fix WHERE region_id = $1 AND worker_id = $2), (SELECT min(from_at) FROM trail_chunk WHERE region_id = $1 AND worker_id = $2)),
-  GREATEST((SELECT max(at) FROM fix WHERE region_id = $1 AND worker_id = $2), (SELECT max(to_at) FROM trail_chunk WHERE region_id = $1 AND worker_id = $2))
-UNION ALL SELECT 'duty', count(*), '次在岗', min(started_at), max(started_at) FROM duty_session WHERE worker_id = $2
-UNION ALL SELECT 'patrol', count(*), '天', min(day)::timestamptz, max(day)::timestamptz FROM patrol_day WHERE region_id = $1 AND worker_id = $2
-UNION ALL SELECT 'visit', count(*), '次走访', min(arrived_at), max(arrived_at) FROM visit WHERE region_id = $1 AND worker_id = $2
-UNION ALL SELECT 'doubt', count(*), '条', min(raised_at), max(raised_at) FROM doubt WHERE worker_id = $2
-UNION ALL SELECT 'access', count(*), '次查看', min(at), max(at) FROM access_record WHERE worker_id = $2
-UNION ALL SELECT 'account', count(*), '个账号', min(created_at), max(created_at) FROM account WHERE worker_id = $2
-UNION ALL SELECT 'audit', count(*), '条', min(u.at), max(u.at) FROM audit u JOIN account a ON a.id = u.account_id WHERE a.worker_id = $2
-UNION ALL SELECT 'signature', count(*), '天', min(day)::timestamptz, max(day)::timestamptz FROM track_signature WHERE region_id = $1 AND worker_id = $2`
-
-// HeldAbout counts what is held about a worker.
-func HeldAbout(ctx context.Context, q Querier, region, worker int64) ([]HeldData, error) {
-	rows, err := q.Query(ctx, sqlHeld, region, worker)
-	if err != nil {
-		return nil, fmt.Errorf("count what is held: %w", err)
-	}
-	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[HeldData])
-	if err != nil {
-		return nil, fmt.Errorf("count what is held: %w", err)
-	}
-	return list, nil
-}
-
 // TakenOut is an export of tracks that a worker's is in.
 type TakenOut struct {
 	At      time.Time `json:"at"`
@@ -166,45 +132,4 @@ func ExportsWith(ctx context.Context, q Querier, worker int64) ([]TakenOut, erro
 		return nil, fmt.Errorf("list the exports: %w", err)
 	}
 	return list, nil
-}
-
-// What a worker takes home: everything about himself as JSON, one line of each
-// table. Names of visited people are not his to take.
-const sqlMyPerson = `
-SELECT to_jsonb(x) FROM (SELECT w.code, w.name, w.phone, w.role, o.name AS organisation, w.created_at,
-  (SELECT jsonb_agg(jsonb_build_object('login', a.login, 'name', a.name, 'created_at', a.created_at)) FROM account a WHERE a.worker_id = w.id) AS accounts,
-  (SELECT jsonb_agg(jsonb_build_object('ident', d.ident, 'name', d.name, 'protocol', d.protocol)) FROM device d WHERE d.worker_id = w.id) AS devices
-  FROM worker w JOIN org o ON o.id = w.org_id WHERE w.id = $1) x`
-
-const sqlMySessions = `
-SELECT to_jsonb(x) FROM (SELECT id, purpose, started_at, ended_at, auto_closed, consent_version FROM duty_session WHERE worker_id = $1 ORDER BY started_at) x`
-
-const sqlMyPatrolDays = `
-SELECT to_jsonb(x) FROM (SELECT day, am_ms, pm_ms, am_ok, pm_ok, in_ms, out_ms, distance_m, fixes, visits, rule_version, computed_at, measure FROM patrol_day WHERE worker_id = $1 ORDER BY day) x`
-
-const sqlMyVisits = `
-SELECT to_jsonb(x) FROM (SELECT id, target_kind, arrived_at, left_at, ST_X(geom) AS lon, ST_Y(geom) AS lat, method, outcome, verified, CASE WHEN sensitive THEN '' ELSE content END AS content FROM visit WHERE worker_id = $1 ORDER BY arrived_at) x`
-
-const sqlMyDoubts = `
-SELECT to_jsonb(x) FROM (SELECT d.day, d.score, d.state, d.verdict, d.rule_version, d.raised_at,
-  (SELECT jsonb_agg(jsonb_build_object('code', s.code, 'points', s.points, 'text', s.text, 'mitigated', s.mitigated) ORDER BY s.seq) FROM doubt_signal s WHERE s.doubt_id = d.id) AS signals,
-  (SELECT jsonb_agg(jsonb_build_object('at', s.at, 'kind', s.kind, 'by', s.by_name, 'verdict', s.verdict, 'text', s.text) ORDER BY s.id) FROM doubt_step s WHERE s.doubt_id = d.id) AS steps
-  FROM doubt d WHERE d.worker_id = $1 ORDER BY d.day) x`
-
-const sqlMyLooks = `
-SELECT to_jsonb(x) FROM (SELECT r.at, a.name AS by, r.what, r.purpose, r.day FROM access_record r JOIN account a ON a.id = r.account_id WHERE r.worker_id = $1 ORDER BY r.id) x`
-
-// MyRecords returns everything but the tracks that is held about a worker, by file.
-func MyRecords(ctx context.Context, q Querier, worker int64) (map[string][]json.RawMessage, error) {
-	out := map[string][]json.RawMessage{}
-	for name, sql := range map[string]string{"person": sqlMyPerson, "duty-sessions": sqlMySessions, "patrol-days": sqlMyPatrolDays, "visits": sqlMyVisits, "doubts": sqlMyDoubts, "access-records": sqlMyLooks} {
-		rows, err := q.Query(ctx, sql, worker)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-		if out[name], err = pgx.CollectRows(rows, pgx.RowTo[json.RawMessage]); err != nil {
-			return nil, fmt.Errorf("read %s: %w", name, err)
-		}
-	}
-	return out, nil
 }

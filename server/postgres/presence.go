@@ -133,8 +133,10 @@ ON CONFLICT (device_id, day) DO UPDATE SET fixes = c.fixes + excluded.fixes`
 // word is random; it shows only that one phone reports for two people.
 const sqlUsePhone = `
 INSERT INTO phone_use AS p (phone, worker_id, region_id, day, first_at, last_at)
-SELECT n.phone, d.worker_id, d.region_id, (n.at AT TIME ZONE 'Asia/Shanghai')::date, min(n.at), max(n.at)
-FROM unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS n(device, phone, at) JOIN device d ON d.id = n.device GROUP BY 1, 2, 3, 4
+SELECT n.phone, d.worker_id, d.region_id, u.day, min(u.first), max(u.last)
+FROM unnest($1::bigint[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS n(device, phone, first, last) JOIN device d ON d.id = n.device
+CROSS JOIN LATERAL (SELECT g::date AS day, GREATEST(n.first, g AT TIME ZONE 'Asia/Shanghai') AS first, LEAST(n.last, (g + interval '1 day') AT TIME ZONE 'Asia/Shanghai' - interval '1 millisecond') AS last
+  FROM generate_series(date_trunc('day', GREATEST(n.first, n.last - interval '4 days') AT TIME ZONE 'Asia/Shanghai'), n.last AT TIME ZONE 'Asia/Shanghai', interval '1 day') g) u GROUP BY 1, 2, 3, 4
 ON CONFLICT (day, phone, worker_id) DO UPDATE SET first_at = LEAST(p.first_at, excluded.first_at), last_at = GREATEST(p.last_at, excluded.last_at)`
 
 // Phone is the word by which the phone names itself, or nothing.
@@ -150,7 +152,8 @@ func (s *Seen) Phone() string {
 type Seen struct {
 	Device  int64
 	At      time.Time
-	FixAt   time.Time // zero = no fix was stored
+	FirstAt time.Time // of the stored fixes the earliest, by clocks that are right
+	FixAt   time.Time // and the newest; zero = no fix was stored
 	Battery int16     // -1 unknown
 	Client  string
 	Fixes   int64
@@ -199,14 +202,15 @@ func (w *Wake) Save(ctx context.Context, tx pgx.Tx) error {
 		b.Queue(sqlSaveSeen, device, at, fixAt, battery, client, fixes, late)
 		var whose []int64
 		var phone []string
-		var used []time.Time
+		var first, last []time.Time
 		for i := range w.Seen {
-			if word := w.Seen[i].Phone(); word != "" {
-				whose, phone, used = append(whose, w.Seen[i].Device), append(phone, word), append(used, w.Seen[i].FixAt)
+			if word := w.Seen[i].Phone(); word != "" && !w.Seen[i].FirstAt.IsZero() {
+				whose, phone = append(whose, w.Seen[i].Device), append(phone, word)
+				first, last = append(first, earliest(w.Seen[i].FirstAt, w.Seen[i].FixAt)), append(last, w.Seen[i].FixAt)
 			}
 		}
 		if len(whose) > 0 {
-			b.Queue(sqlUsePhone, whose, phone, used)
+			b.Queue(sqlUsePhone, whose, phone, first, last)
 		}
 	}
 	if n := len(w.OffDuty); n > 0 {
