@@ -96,7 +96,7 @@ func (s *scale) doubtful() int {
 			s.must(postgres.PutSignature(s.ctx, s.db.Pool, postgres.WorkerDay{Region: s.ids[i].Region, Worker: s.ids[i].ID, Day: day}, patrol.NewSignature(o.Fixes, day.UnixMilli())))
 		}
 	}
-	n, err := postgres.AddPast(s.ctx, s.db, past)
+	n, err := postgres.AddPast(s.ctx, s.db, postgres.Past{Outings: past})
 	s.must(err)
 	s.b.Logf("%d fixes and %d signatures written", n, len(s.people)*last)
 	_, err = s.db.Pool.Exec(s.ctx, `ANALYZE fix, track_signature`)
