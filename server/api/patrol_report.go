@@ -32,17 +32,55 @@ type weekReport struct {
 	HalfRule               string
 	Days                   []string
 	Sum                    reportSum
+	Orgs                   []reportSum
 	Rows, Unmet            []reportRow
 }
 
 type reportShare struct{ Share, Of string }
 
+// reportSum is what some grids come to together: each figure for itself, none blended.
 type reportSum struct {
+	Name                      string
 	Grids, Met, Unmet, Exempt int
-	Rate                      string
-	Cover                     [4]reportShare
 	Visits, Found             int64
-	FoundRate, Doubts         string
+	cover                     [4]patrol.Frac
+	open, doubts              int64
+}
+
+func (s *reportSum) add(r *boardRow) {
+	s.Grids++
+	switch {
+	case !r.Settled: // no verdict yet
+	case r.State == patrol.Met:
+		s.Met++
+	case r.State == patrol.Unmet:
+		s.Unmet++
+	case r.State == patrol.Exempt:
+		s.Exempt++
+	}
+	for k, c := range coverOf(r) {
+		s.cover[k].N, s.cover[k].D = s.cover[k].N+c.N, s.cover[k].D+c.D
+	}
+	s.Visits, s.Found = s.Visits+r.Visits, s.Found+r.Found
+	s.open, s.doubts = s.open+r.Doubts.Open, s.doubts+r.Doubts.Total
+}
+
+func (s reportSum) Rate() string {
+	return shareText(patrol.Frac{N: int64(s.Met), D: int64(s.Met + s.Unmet)})
+}
+func (s reportSum) FoundRate() string { return perHundred(s.Found, s.Visits) }
+func (s reportSum) Doubts() string    { return fmt.Sprintf("%d / %d", s.open, s.doubts) }
+
+func (s reportSum) Cover() (shares [4]reportShare) {
+	for k := range s.cover {
+		shares[k] = shareOf(s.cover[k])
+	}
+	return shares
+}
+
+// coverOf are a grid's four coverages, in the order in which paper has them.
+func coverOf(r *boardRow) [4]patrol.Frac {
+	return [4]patrol.Frac{r.Coverage.Area, r.Coverage.Household, r.Coverage.Object, r.Coverage.Checkpoint}
 }
 
 type reportHalf struct{ Text, Class string }
@@ -174,7 +212,7 @@ func (a *API) patrolReport(ctx context.Context, r *http.Request, who access.Sess
 		return f, err
 	}
 	at := now.In(incident.BusinessZone()).Format("2006-01-02 15:04:05")
-	f.form = form{CSS: template.CSS(formStyle), Title: "网格巡查周报", Issuer: whose.Name, Number: fmt.Sprintf("巡查-%s", monday), PrintedBy: who.Name + "（" + who.Login + "）", PrintedAt: at, State: "数字以平台为准"}
+	f.form = form{CSS: template.CSS(formStyle), Title: "网格巡查周报", Issuer: whose.Name, Number: fmt.Sprintf("巡查-%s", monday), PrintedBy: who.Name + "（" + who.Login + "）", PrintedAt: at}
 	for range 12 {
 		f.Water = append(f.Water, who.Name+" "+at)
 	}
@@ -210,13 +248,12 @@ func halfRule(quotas []boardQuota, monday workday.Day) string {
 	return strings.Join(said, "；")
 }
 
-// fill writes the rows and their sums: each figure for itself, none blended.
+// fill writes the rows and their sums, of all and of each organisation.
 func (f *weekReport) fill(rows []boardRow) {
-	var cover [4]patrol.Frac
-	var open, doubts int64
 	var versions []string
 	var computed time.Time
 	leaves, waiting := 0, 0
+	f.Sum.Name = "合计"
 	for i := range rows {
 		r := &rows[i]
 		row := reportRow{No: i + 1, Name: r.Name, Org: r.OrgName, Leader: dash, State: r.State.Name(), Quota: quotaOf(r), Unmet: r.State == patrol.Unmet, Visits: r.Visits,
@@ -228,26 +265,23 @@ func (f *weekReport) fill(rows []boardRow) {
 			row.State, row.Unmet = notComputed, false
 			waiting++
 		}
-		for k, c := range []patrol.Frac{r.Coverage.Area, r.Coverage.Household, r.Coverage.Object, r.Coverage.Checkpoint} {
+		for k, c := range coverOf(r) {
 			row.Cover[k] = shareOf(c)
-			cover[k].N, cover[k].D = cover[k].N+c.N, cover[k].D+c.D
 		}
 		for _, h := range r.HalfDays {
 			row.Halves = append(row.Halves, halfOn(h))
 		}
 		f.Rows = append(f.Rows, row)
-		f.Sum.Visits, f.Sum.Found = f.Sum.Visits+r.Visits, f.Sum.Found+r.Found
-		open, doubts = open+r.Doubts.Open, doubts+r.Doubts.Total
-		switch {
-		case !r.Settled: // no verdict yet
-		case r.State == patrol.Met:
-			f.Sum.Met++
-		case r.State == patrol.Unmet:
-			f.Sum.Unmet++
+		if row.Unmet {
 			f.Unmet = append(f.Unmet, row)
-		case r.State == patrol.Exempt:
-			f.Sum.Exempt++
 		}
+		f.Sum.add(r)
+		at := slices.IndexFunc(f.Orgs, func(s reportSum) bool { return s.Name == r.OrgName })
+		if at < 0 {
+			at = len(f.Orgs)
+			f.Orgs = append(f.Orgs, reportSum{Name: r.OrgName})
+		}
+		f.Orgs[at].add(r)
 		if slices.ContainsFunc(r.HalfDays, func(h patrol.HalfOf) bool { return h.Leave }) {
 			leaves++
 		}
@@ -258,16 +292,13 @@ func (f *weekReport) fill(rows []boardRow) {
 			versions = append(versions, r.RuleVersion)
 		}
 	}
+	if len(f.Orgs) < 2 {
+		f.Orgs = nil // the sum says it already
+	}
 	if waiting > 0 {
 		f.Marks = append(f.Marks, fmt.Sprintf("%d 个网格%s", waiting, notComputed))
 	}
 	f.ComputedAt = maybeTime(&computed)
-	f.Sum.Grids = len(rows)
-	f.Sum.Rate = shareText(patrol.Frac{N: int64(f.Sum.Met), D: int64(f.Sum.Met + f.Sum.Unmet)})
-	f.Sum.FoundRate, f.Sum.Doubts = perHundred(f.Sum.Found, f.Sum.Visits), fmt.Sprintf("%d / %d", open, doubts)
-	for k := range cover {
-		f.Sum.Cover[k] = shareOf(cover[k])
-	}
 	if leaves > 0 {
 		f.LeaveNote = fmt.Sprintf("%d 个网格因请假另行折算", leaves)
 	}

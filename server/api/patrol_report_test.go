@@ -65,7 +65,8 @@ func TestTheWeekIsPrinted(t *testing.T) {
 		"problems on a hundred":     "4.78",
 		"outside":                   "<td>10%</td>",
 		"the rule":                  "a1.p1.v1",
-		"who must explain":          "二、未达标网格说明",
+		"each organisation's sum":   `<td class="name">西山社区</td><td>1</td><td>1</td>`,
+		"who must explain":          "三、未达标网格说明",
 		"who printed it":            "打印人：李指挥（street-commander1）",
 	} {
 		if !strings.Contains(body, text) {
