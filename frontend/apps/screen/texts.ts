@@ -16,7 +16,7 @@ export const book = {
   'enter.code': ['配对码', 'Pairing code'],
   'enter.code.hint': [
     '在管理台「大屏配对」中取得，十分钟内有效',
-    'From “Wall pairing” in the console; valid for ten minutes',
+    'From "Wall pairing" in the console; valid for ten minutes',
   ],
   'enter.loading': ['正在打开大屏…', 'Opening the wall…'],
   'enter.failed': ['暂时打不开', 'Cannot open just now'],
@@ -103,7 +103,7 @@ export const book = {
   'view.held': ['视野已锁定', 'View held'],
 
   'search.placeholder': ['搜索网格、人员、案件、地点（支持拼音首字母）', 'Search grids, people, cases, places'],
-  'search.none': ['没有找到「{q}」', 'Nothing found for “{q}”'],
+  'search.none': ['没有找到「{q}」', 'Nothing found for "{q}"'],
   'search.failed': ['搜索暂不可用', 'Search is not available'],
   'kind.grid': ['网格', 'Grid'],
   'kind.worker': ['人员', 'Person'],

@@ -39,12 +39,12 @@ export const book = {
   'wait.offline': ['网络不通，联网后自动上传', 'No network: sent when it is back'],
   'wait.now': ['现在上传', 'Send now'],
   'wait.photos': ['{n} 张照片', '{n} photos'],
-  'refused.title': ['{what}没有成功', '“{what}” was not taken'],
+  'refused.title': ['{what}没有成功', '"{what}" was not taken'],
   'refused.drop': ['知道了，删除这一项', 'Understood, delete it'],
   'refused.again': ['再试一次', 'Try again'],
   'refused.note': [
     '下面是服务器的答复。本机保存到您看过为止，不会自动重发。',
-    'This is the server’s answer. It is kept until you have read it and not sent again by itself.',
+    "This is the server's answer. It is kept until you have read it and not sent again by itself.",
   ],
   'refused.blocked': ['先处理上面没有成功的一项', 'First settle what was not taken, above'],
 

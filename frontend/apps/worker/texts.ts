@@ -113,7 +113,7 @@ export const book = {
   ],
   'note.skew': [
     '手机时间与服务器相差 {n} 分钟，请校准手机时间',
-    'This phone’s clock is {n} min off, please correct it',
+    "This phone's clock is {n} min off, please correct it",
   ],
   'note.memory': [
     '浏览器不允许保存数据：关闭页面会丢失未上传的定位',

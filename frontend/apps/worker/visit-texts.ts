@@ -8,7 +8,7 @@ export const book = {
   'due.side.all': ['全部对象', 'Everybody'],
   'due.find': ['姓名、地址、编号', 'Name, address, number'],
   'due.none': ['现在没有到期的走访', 'Nothing is due now'],
-  'due.none.hint': ['可在“全部对象”里找到其他人', 'Others are under “Everybody”'],
+  'due.none.hint': ['可在“全部对象”里找到其他人', 'Others are under "Everybody"'],
   'due.none.found': ['没有找到', 'Nothing found'],
   'due.loading': ['正在取走访名单…', 'Fetching the list…'],
   'due.fresh': ['{age}更新', 'as of {age}'],

@@ -15,6 +15,9 @@ function formatter(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   return f
 }
 
+/** What stands between the things of a list. */
+export const comma = (): string => (locale() === 'en' ? ', ' : '、')
+
 const two = { hour: '2-digit', minute: '2-digit' } as const
 
 export type Instant = number | string | Date

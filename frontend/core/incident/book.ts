@@ -243,7 +243,7 @@ export const book = {
   'distance.straight': ['直线', 'straight line'],
   'distance.mixed': ['部分沿道路', 'partly by street'],
 
-  'whistle.mass': ['群众诉求哨', 'Residents’ whistle'],
+  'whistle.mass': ['群众诉求哨', "Residents' whistle"],
   'whistle.enforcement': ['综合执法哨', 'Enforcement whistle'],
   'whistle.emergency': ['应急哨', 'Emergency whistle'],
   'whistle.raised': ['已吹哨', 'Raised'],

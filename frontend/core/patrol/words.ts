@@ -31,7 +31,7 @@ export const words = {
   'why.window': ['不在计时时段', 'outside the hours that count'],
   'why.no_record': ['没有定位记录', 'nothing recorded'],
 
-  'again.nightly': ['日终计算', 'end of the day'],
+  'again.nightly': ['日终计算', 'end of day'],
   'again.running': ['当日滚动计算', 'the day goes on'],
   'again.late': ['补传定位到达', 'late positions arrived'],
   'again.visit': ['走访记录变动', 'a visit changed'],
@@ -43,7 +43,7 @@ export const words = {
   'again.object': ['走访对象变动', 'whom to visit changed'],
   'again.visit_rule': ['走访规则变动', 'the rule on visits changed'],
   'again.calendar': ['工作日历变动', 'the calendar changed'],
-  'again.days': ['所含日期重新计算', 'a day of it was computed again'],
+  'again.days': ['所含日期重新计算', 'a day recomputed'],
 
   'outcome.normal': ['正常', 'met'],
   'outcome.no_one_home': ['未遇', 'nobody home'],

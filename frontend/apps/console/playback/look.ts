@@ -34,9 +34,13 @@ export const eventLook: Record<EventKind, EventLook> = {
   outlier: { colour: '#ff7a59', path: cross },
 }
 
-/** What one jumps to unless something else is chosen. */
-export const loudKinds = (people: number): readonly EventKind[] =>
-  people > 20 ? ['sos', 'incident', 'order'] : ['sos', 'incident', 'order', 'visit', 'gap']
+/** What one jumps to unless something else is chosen; where nothing of it happened, the next quieter kind. */
+export function worthJumping(people: number, happened: (kind: EventKind) => boolean): EventKind[] {
+  const loud: EventKind[] = people > 20 ? ['sos', 'incident', 'order'] : ['sos', 'incident', 'order', 'visit', 'gap']
+  if (loud.some(happened)) return loud
+  const quieter = (['visit', 'gap', 'stay', 'session'] as const).find(happened)
+  return quieter ? [...loud, quieter] : loud
+}
 
 /** What an event is called: the server's own words, or the kind. */
 export const eventTitle = (event: PlayEvent): string => event.title || t(`play.kind.${event.kind}`)

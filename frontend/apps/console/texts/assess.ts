@@ -45,7 +45,7 @@ export const assess = {
   'assess.compute.again': ['重新计算', 'Compute again'],
   'assess.compute.none': [
     '还没有试算。试算按当前数据计算四级得分，公布前只有考核人员看得到。',
-    'No draft yet. It counts today’s data and is seen by those who assess alone.',
+    "No draft yet. It counts today's data and is seen by those who assess alone.",
   ],
   'assess.draft': ['公布前的试算，{at} 计算，只有考核与督查人员可见', 'A draft of {at}, for those who assess'],
   'assess.stale': ['试算以后又有新的评分，请重新计算', 'Marks were given since: compute again'],
@@ -62,7 +62,7 @@ export const assess = {
   'assess.recheck': ['数据复核', 'Recheck data'],
   'assess.recheck.help': [
     '按今天的数据重算，与公布结果不同的列为更正，不改公布的得分',
-    'Counts today’s data; differences become adjustments beside the score',
+    "Counts today's data; differences become adjustments beside the score",
   ],
   'assess.rechecked': ['{n} 个得分有更正', '{n} scores were adjusted'],
   'assess.rechecked.none': ['数据没有变化', 'Nothing has changed'],

@@ -58,7 +58,7 @@ export const devices = {
   'add.interval': ['上报间隔（秒）', 'Interval (seconds)'],
   'add.duty.help': [
     '个人设备只在在岗时保存；“始终”仅限车辆',
-    'A personal device is stored on duty only; “always” is for vehicles',
+    'A personal device is stored on duty only; "always" is for vehicles',
   ],
   'add.submit': ['登记并生成令牌', 'Register and make a token'],
   'token.title': ['令牌只显示这一次', 'The token is shown this once'],
@@ -162,10 +162,10 @@ export const devices = {
   'pair.title': ['配对码', 'Pairing code'],
   'pair.how': [
     '在大屏电脑上打开下面的地址，选“用配对码开启只读大屏”，输入配对码',
-    'Open this address on the wall’s computer, choose to pair, type the code',
+    "Open this address on the wall's computer, choose to pair, type the code",
   ],
   'pair.left': ['{m}:{s} 后失效', '{m}:{s} left'],
   'pair.over': ['配对码已失效', 'The code has expired'],
   'pair.again': ['换一个配对码', 'New code'],
-  'pair.done': ['“{name}”已配对', '“{name}” is paired'],
+  'pair.done': ['“{name}”已配对', '"{name}" is paired'],
 } satisfies Book

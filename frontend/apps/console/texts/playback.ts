@@ -36,7 +36,11 @@ export const playback = {
     'Positions are stored on duty only, and for a limited time',
   ],
   'play.change': ['重新选择', 'Choose again'],
-  'play.recorded': ['事由“{purpose}”，已写入查阅记录', 'Purpose “{purpose}”, recorded'],
+  'play.nowhere': [
+    '没有更多所选的事件，可在“事件”里选择类别',
+    'No more events of the chosen kinds: choose others under Events',
+  ],
+  'play.recorded': ['事由“{purpose}”，已写入查阅记录', 'Purpose "{purpose}", recorded'],
   'play.recorded.n': ['已记录查看 {n} 人', '{n} people on record'],
   'play.people.of': ['{name} 等 {n} 人', '{name} and others, {n} people'],
   'play.expired': [
@@ -137,7 +141,7 @@ export const playback = {
   'trackexport.mylist': ['我的导出', 'My exports'],
   'trackexports.lead': [
     '他人轨迹的导出由另一人批准；每次下载都有记录',
-    'Exports of other people’s tracks are approved by somebody else; every download is recorded',
+    "Exports of other people's tracks are approved by somebody else; every download is recorded",
   ],
   'trackexports.mine': ['我的申请', 'Mine'],
   'trackexports.todo': ['待我审批', 'To approve'],
@@ -172,7 +176,7 @@ export const playback = {
   'trackexport.refused': ['已退回申请人', 'Refused'],
 
   'track.playback': ['回放这一天', 'Play this day'],
-  'case.playback': ['回放人员轨迹', 'Play the people’s tracks'],
+  'case.playback': ['回放人员轨迹', "Play the people's tracks"],
   'record.playback': ['轨迹回放', 'playback'],
   'record.export': ['轨迹导出', 'export of tracks'],
 } as const satisfies Book

@@ -88,7 +88,7 @@ export const visits = {
 
   'objects.lead': [
     '三大类二十二种对象、住户、企业和点位；周期从本人、计划、类型依次取得',
-    'Three classes and places; the cycle is his own, a plan’s, or his kind’s',
+    "Three classes and places; the cycle is his own, a plan's, or his kind's",
   ],
   'objects.empty': ['没有这样的走访对象', 'No such object'],
   'objects.find': ['姓名、拼音首字母、地址、编号', 'Name, initials, address, number'],
@@ -117,7 +117,7 @@ export const visits = {
   'object.cycle.own': ['自定周期', 'Own cycle'],
   'object.cycle.n': ['每', 'Every'],
   'object.cycle.none': ['无周期', 'none'],
-  'object.cycle.help': ['不填则按计划或类型的周期', 'The plan’s or the kind’s unless told'],
+  'object.cycle.help': ['不填则按计划或类型的周期', "The plan's or the kind's unless told"],
   'object.every.object': ['本人', 'own'],
   'object.every.plan': ['计划', 'plan'],
   'object.every.kind': ['类型', 'kind'],
@@ -197,6 +197,7 @@ export const visits = {
   'vrules.code': ['编码', 'Code'],
   'vrules.cycle': ['默认周期', 'Cycle'],
   'vrules.retired': ['停用', 'Retired'],
+  'vrules.used': ['在用', 'In use'],
   'vrules.sum': ['{n} 种在用', '{n} in use'],
   'vrules.sum.items': ['{c} 大类 {n} 项在用', '{c} categories, {n} items in use'],
   'vrules.answer': ['填写方式', 'Answer'],

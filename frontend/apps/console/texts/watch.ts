@@ -102,7 +102,7 @@ export const watch = {
   'whistles.find': ['搜索编号、事由', 'Number, reason'],
   'whistle.no': ['编号', 'No.'],
   'whistle.kind': ['哨种', 'Kind'],
-  'whistle.kind.mass': ['群众诉求哨', 'Residents’'],
+  'whistle.kind.mass': ['群众诉求哨', "Residents'"],
   'whistle.kind.enforcement': ['综合执法哨', 'Enforcement'],
   'whistle.kind.emergency': ['应急哨', 'Emergency'],
   'whistle.state': ['状态', 'State'],
@@ -143,7 +143,7 @@ export const watch = {
   'whistle.incident': ['关联案件', 'Case'],
   'whistle.checkins': ['报到记录', 'Check-ins'],
   'whistle.outside.why': ['围栏外报到的原因', 'Why from outside the fence'],
-  'whistle.position': ['用本机位置报到', 'With this machine’s position'],
+  'whistle.position': ['用本机位置报到', "With this machine's position"],
 
   'alarms.lead': ['60 秒内同一设备同一代码只算一次', 'The same device and code within 60 s is one'],
   'alarms.empty': ['没有报警', 'No alarms'],

@@ -1,5 +1,6 @@
 // What the API says of visits, as the pages read it.
 import type { LonLat } from '@core/api/types'
+import { locale } from '@core/i18n/t'
 import { t, word } from '../texts'
 
 export interface Visit {
@@ -133,7 +134,10 @@ export const options = (prefix: string, codes: readonly string[]) =>
   codes.map(value => ({ value, label: word(prefix, value) }))
 
 export function cycle(n: number | null | undefined, unit: string | null | undefined): string {
-  return n && unit ? `${t('object.cycle.n')} ${n} ${word('cycleunit', unit)}` : t('object.cycle.none')
+  if (!n || !unit) return t('object.cycle.none')
+  const one = word('cycleunit', unit)
+  if (locale() !== 'en') return `${t('object.cycle.n')} ${n} ${one}`
+  return n === 1 ? `${t('object.cycle.n')} ${one.replace(/s$/, '')}` : `${t('object.cycle.n')} ${n} ${one}`
 }
 
 export const dwell = (visit: { arrived_at: string; left_at: string }): string =>

@@ -8,7 +8,7 @@ export const desk = {
   'list.total': ['共 {n} 件', '{n} in all'],
   'list.more': ['仅列出最紧要的 {n} 件，共 {total} 件', 'The {n} most pressing of {total}'],
   'list.empty': ['没有未关闭的事件，一切平稳', 'No open case; all is calm'],
-  'list.empty.queue': ['「{name}」中没有事件', 'Nothing in “{name}”'],
+  'list.empty.queue': ['「{name}」中没有事件', 'Nothing in "{name}"'],
   'list.empty.filter': ['当前筛选下没有事件', 'No cases under this filter'],
   'list.failed': ['未能读取，稍后自动重试', 'Not loaded; trying again soon'],
   'list.all': ['全部', 'All'],
@@ -75,7 +75,7 @@ export const desk = {
   'form.photo': ['添加照片', 'Add photos'],
   'form.photo.busy': ['上传中…', 'Uploading…'],
   'form.keep': ['保持不变', 'Leave as it is'],
-  'form.now': ['将立即执行「{action}」', '“{action}” takes effect at once'],
+  'form.now': ['将立即执行「{action}」', '"{action}" takes effect at once'],
 
   'dispatch.title': ['派遣', 'Dispatch'],
   'dispatch.title.reassign': ['改派', 'Reassign'],
