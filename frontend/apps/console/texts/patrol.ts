@@ -98,6 +98,10 @@ export const patrol = {
   'patrol.quota': ['半天', 'Half-days'],
   'patrol.quota.help': ['达标半天 / 应巡半天', 'Half-days that count / required'],
   'patrol.visits': ['走访', 'Visits'],
+  'patrol.visits.help': [
+    '按走访认定规则算数的走访，一般不含未遇、拒访和被驳回的',
+    'Visits that count by the visit rule: as a rule not attempts, nor rejected ones',
+  ],
   'patrol.found': ['发现率', 'Found'],
   'patrol.found.help': ['每百次走访发现的问题', 'Problems found per hundred visits'],
   'patrol.outside': ['网格外', 'Outside'],
