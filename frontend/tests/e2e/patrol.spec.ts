@@ -104,7 +104,7 @@ test('a walked morning is on the board, and every step down to the ground and th
     await page.goto(`${house.url}/api/v1/patrol/report?week=${week}`)
     await expect(page.getByRole('heading', { name: '网格巡查周报' })).toBeVisible()
     await expect(page.getByRole('cell', { name: grid.name }).first()).toBeVisible()
-    await expect(page.getByText('达标网格占比')).toBeVisible()
+    await expect(page.getByRole('cell', { name: '合计' })).toBeVisible()
   })
 })
 
