@@ -18,6 +18,11 @@ function formatter(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
 /** What stands between the things of a list. */
 export const comma = (): string => (locale() === 'en' ? ', ' : '、')
 
+/** What stands between the parts of a sentence. */
+export const pause = (): string => (locale() === 'en' ? ', ' : '，')
+/** What stands before what is told of something. */
+export const colon = (): string => (locale() === 'en' ? ': ' : '：')
+
 const two = { hour: '2-digit', minute: '2-digit' } as const
 
 export type Instant = number | string | Date
