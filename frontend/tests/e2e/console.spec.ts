@@ -10,7 +10,9 @@ async function enter(page: import('@playwright/test').Page, house: House, login:
 
 test('the menu shows what the account may do, and nothing else', async ({ page, house }) => {
   await enter(page, house, 'station1')
-  const links = page.getByRole('navigation', { name: '主菜单' }).getByRole('link')
+  const menu = page.getByRole('navigation', { name: '主菜单' })
+  for (const folded of ['规则设置', '设备与系统']) await menu.getByRole('button', { name: folded }).click()
+  const links = menu.getByRole('link')
   await expect(links).toHaveText([
     '工作台',
     '事件',
@@ -31,6 +33,8 @@ test('the menu shows what the account may do, and nothing else', async ({ page, 
     '考核',
     '我的考核',
     '部门',
+    '派遣策略',
+    '周边资源',
     '摄像头',
     '报警设备',
     '设备',
