@@ -112,7 +112,8 @@ func (d *Desk) KeepPastCases(ctx context.Context, visits []postgres.PastVisit) e
 			if c == nil {
 				continue
 			}
-			job, at := deadline.Case{Incident: c.ID, State: c.State}, time.Time{}
+			job := deadline.Case{Incident: c.ID, State: c.State}
+			var at time.Time
 			switch incident.State(c.State) {
 			case incident.Closed:
 				job.Since, at = *c.Closed, c.Closed.Add(d.archiveAfter)
