@@ -121,6 +121,8 @@ export const visits = {
   'object.every.object': ['本人', 'own'],
   'object.every.plan': ['计划', 'plan'],
   'object.every.kind': ['类型', 'kind'],
+  'object.first_due': ['首次应访日期', 'First due'],
+  'object.first_due.help': ['不填则从登记之日起满一个周期', 'One cycle after it was entered unless told'],
   'object.guardian': ['包保责任人', 'Guardian'],
   'object.sensitive': ['敏感（不上大屏、不导出姓名）', 'Sensitive: on no wall, in no export'],
   'object.sensitive.short': ['敏感', 'sensitive'],

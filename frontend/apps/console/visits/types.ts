@@ -71,6 +71,7 @@ export interface VisitObject {
   guardian_name: string
   sensitive: boolean
   active_to: string | null
+  first_due: string | null
   note: string
   version: number
   every_n: number | null
