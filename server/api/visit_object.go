@@ -29,7 +29,7 @@ type visitObjectList struct {
 	Next    string                      `json:"next,omitempty"`
 }
 
-var dueWords = map[string]string{"overdue": "逾期未访", "due": "临近到期", "ok": "周期内已访", "none": "无周期"}
+var dueWords = map[string]string{"overdue": "逾期未访", "due": "临近到期", "ok": "未到期", "none": "无周期"}
 
 func cycleText(n *int16, unit *string) string {
 	if n == nil || unit == nil {

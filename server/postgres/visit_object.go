@@ -50,7 +50,7 @@ type VisitObject struct {
 	LastTryAt    *time.Time `json:"last_try_at" doc:"the last visit of any kind"`
 	LastOutcome  string     `json:"last_outcome"`
 	DueOn        *string    `json:"due_on" format:"date"`
-	Due          string     `json:"due" enum:"overdue,due,ok,none" doc:"逾期未访, 临近到期, 周期内已访, 无周期"`
+	Due          string     `json:"due" enum:"overdue,due,ok,none" doc:"逾期未访, 临近到期, 未到期, 无周期"`
 	DueDays      *int32     `json:"due_days" doc:"until due_on; negative: overdue by so many"`
 	DistanceM    *float64   `json:"distance_m,omitempty" doc:"of a due list: from where the caller is"`
 }

@@ -79,6 +79,8 @@ export interface VisitObject {
   every_from: string
   every_plan?: string
   last_visit_at: string | null
+  /** The newest visit of any kind, whether it counts or not. */
+  last_try_at: string | null
   last_outcome: string
   due_on: string | null
   due: 'overdue' | 'due' | 'ok' | 'none'
