@@ -26,8 +26,9 @@ SELECT COALESCE(d.worker_id, m.worker_id) AS worker_id, COALESCE(d.day, m.day) A
 FROM (SELECT region_id, worker_id, day FROM patrol_day WHERE region_id = ANY ($3) AND day BETWEEN $1 AND $2) d
 FULL JOIN (SELECT region_id, worker_id, day, why FROM patrol_dirty WHERE region_id = ANY ($3) AND day BETWEEN $1 AND $2) m ON m.region_id = d.region_id AND m.worker_id = d.worker_id AND m.day = d.day`
 
+// Not materialized, the days are joined anew for each of a thousand assignments.
 const sqlGridProgress = `
-WITH day AS (` + patrolDays + `),
+WITH day AS MATERIALIZED (` + patrolDays + `),
 land AS (SELECT id FROM grid_now WHERE region_id = ANY ($3) AND is_execution AND layer = 'operative' AND org_path LIKE ANY ($4)
   AND NOT EXISTS (SELECT FROM grid_version i WHERE i.grid_id = grid_now.id AND NOT i.is_execution AND i.valid_from < ($6::date + 7) AT TIME ZONE 'Asia/Shanghai' AND i.valid_to >= ($6::date + 7) AT TIME ZONE 'Asia/Shanghai')),
 beat AS (SELECT a.grid_id, d.worker_id, d.day, d.waits FROM day d JOIN grid_assignment a ON a.worker_id = d.worker_id AND a.role IN ('leader','worker') AND a.valid_from <= d.day AND COALESCE(a.valid_to, 'infinity') >= d.day
