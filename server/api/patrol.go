@@ -91,6 +91,7 @@ type boardBody struct {
 	Total       int               `json:"total"`
 	Next        string            `json:"next,omitempty"`
 	Words       map[string]string `json:"words" doc:"why, in Chinese"`
+	ToDoubt     int64             `json:"to_doubt" doc:"worker-days of the week not yet looked at for doubts: while there are some, no doubts is no finding"`
 	postgres.Computing
 }
 
@@ -216,6 +217,13 @@ func (a *API) board(ctx context.Context, who access.Session, monday workday.Day,
 		return out, err
 	}
 	out.Computing = all
+	since := time.Unix(int64(monday)*86400, 0).UTC()
+	until := since.AddDate(0, 0, 6)
+	look, err := postgres.DoubtProgress(ctx, a.DB.Pool, postgres.DoubtFilter{Scope: scope, From: &since, To: &until}, workday.DayOf(a.Clock()))
+	if err != nil {
+		return out, err
+	}
+	out.ToDoubt = look.Waiting
 	policies, err := postgres.PatrolPolicies(ctx, a.DB.Pool)
 	if err != nil {
 		return out, err

@@ -130,6 +130,8 @@ export interface Quota {
 }
 
 export interface Board extends Computing {
+  /** Worker-days of the week that were not yet looked at for doubts. */
+  to_doubt: number
   week: string
   working_days: number
   required: number
