@@ -20,7 +20,7 @@ import (
 func TestClocksRingOnceAfterARestart(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	var street, n int64
+	var street int64
 	for _, sql := range []string{
 		`INSERT INTO org (region_id, path, code, kind, name) VALUES (0, '', '990101001', 'street', '明湖街道') RETURNING id`,
 		`UPDATE org SET region_id = id, path = id || '.' RETURNING id`,
@@ -57,8 +57,18 @@ func TestClocksRingOnceAfterARestart(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for { // every job has been worked
-		if err := db.Pool.QueryRow(t.Context(), `SELECT count(*) FROM river_job WHERE kind IN ('clock', 'recount_clocks') AND state <> 'completed'`).Scan(&n); err != nil {
+	worked(t, db, `SELECT count(*) FROM river_job WHERE kind IN ('clock', 'recount_clocks') AND state <> 'completed'`, stop, done)
+	if kinds := kindsOf(t, db, inc.ID.String()); kinds != "incident.reported incident.overdue incident.overdue " || len(rings) != 0 {
+		t.Errorf("the journal says %q, %d rings too many", kinds, len(rings))
+	}
+}
+
+// worked waits until every job of the query has been worked, then ends the keepers.
+func worked(t *testing.T, db *postgres.DB, open string, stop func(), done <-chan error) {
+	t.Helper()
+	for {
+		var n int
+		if err := db.Pool.QueryRow(t.Context(), open).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		if n == 0 {
@@ -76,7 +86,12 @@ func TestClocksRingOnceAfterARestart(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	entries, err := postgres.ReadJournalOf(t.Context(), db.Pool, inc.ID.String(), 100)
+}
+
+// kindsOf are the kinds of a subject's entries in the journal, one after the other.
+func kindsOf(t *testing.T, db *postgres.DB, subject string) string {
+	t.Helper()
+	entries, err := postgres.ReadJournalOf(t.Context(), db.Pool, subject, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +99,5 @@ func TestClocksRingOnceAfterARestart(t *testing.T) {
 	for _, e := range entries {
 		kinds += e.Kind + " "
 	}
-	if kinds != "incident.reported incident.overdue incident.overdue " || len(rings) != 0 {
-		t.Errorf("the journal says %q, %d rings too many", kinds, len(rings))
-	}
+	return kinds
 }

@@ -16,7 +16,7 @@ import (
 func TestALateAcknowledgementRingsOnceAfterARestart(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	var street, n int64
+	var street int64
 	for _, sql := range []string{
 		`INSERT INTO org (region_id, path, code, kind, name) VALUES (0, '', '990101001', 'street', '明湖街道') RETURNING id`,
 		`UPDATE org SET region_id = id, path = id || '.' RETURNING id`,
@@ -48,34 +48,8 @@ func TestALateAcknowledgementRingsOnceAfterARestart(t *testing.T) {
 		go func() { done <- keeper.Run(ctx) }()
 	}
 	<-rings
-	for { // every job has been worked, the round's too
-		if err := db.Pool.QueryRow(t.Context(), `SELECT count(*) FILTER (WHERE state <> 'completed') + CASE WHEN count(*) FILTER (WHERE kind = 'late_round') = 0 THEN 1 ELSE 0 END FROM river_job WHERE kind IN ('command_acks', 'late_round')`).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
-		if n == 0 {
-			break
-		}
-		select {
-		case <-t.Context().Done():
-			t.Fatalf("%d jobs are left", n)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	stop()
-	for range 2 {
-		if err := <-done; err != nil {
-			t.Error(err)
-		}
-	}
-	entries, err := postgres.ReadJournalOf(t.Context(), db.Pool, c.ID.String(), 100)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kinds := ""
-	for _, e := range entries {
-		kinds += e.Kind + " "
-	}
-	if kinds != "command.sent command.overdue " || len(rings) != 0 {
+	worked(t, db, `SELECT count(*) FILTER (WHERE state <> 'completed') + CASE WHEN count(*) FILTER (WHERE kind = 'late_round') = 0 THEN 1 ELSE 0 END FROM river_job WHERE kind IN ('command_acks', 'late_round')`, stop, done)
+	if kinds := kindsOf(t, db, c.ID.String()); kinds != "command.sent command.overdue " || len(rings) != 0 {
 		t.Errorf("the journal says %q, %d rings too many", kinds, len(rings))
 	}
 }
