@@ -81,7 +81,7 @@ export const patrol = {
   'patrol.sum.found.of': ['{n} 个问题 / {d} 次走访', '{n} problems / {d} visits'],
   'patrol.sum.doubts': ['待核存疑', 'Doubts to review'],
   'patrol.sum.doubts.none': ['没有待核的存疑', 'Nothing to review'],
-  'patrol.sum.doubts.ahead': ['还有 {n} 人天未查', '{n} worker-days not looked at yet'],
+  'patrol.sum.doubts.ahead': ['还有 {n} 人日未查', '{n} worker-days not looked at yet'],
   'patrol.sum.doubts.of': ['涉及 {n} 个网格', 'grids concerned: {n}'],
   'patrol.cover.of': ['{name}覆盖', '{name} covered'],
   'patrol.cover.area': ['可走地面 50 米格，轨迹 25 米内算走到', 'Walkable cells of 50 m within 25 m of the track'],
