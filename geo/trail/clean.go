@@ -82,6 +82,7 @@ type Cleaner struct {
 
 	line   []*item // all that came and are not yet told, by time
 	before *item   // the last that entered a room behind order
+	vague  int     // those that call themselves vague, since
 	lonely lonely
 	frozen frozen
 	path   path
@@ -94,25 +95,28 @@ type item struct {
 	x, y float64 // metres from the Cleaner's origin
 	done bool    // judged
 
-	score     float64 // of the best path that ends here
-	price     float64 // of leaving it out
-	drops     float64 // of leaving out all up to this one
-	from      int32   // how many candidates back the path's step before is; 0 = it begins here
-	run, last *item   // the first of those that lead here, each from the one before; the last of those that follow a first
-	nth       int32   // of its run
-	kept      bool
-	step      float64 // m/s, from the one before
-	silent    float64 // seconds that nothing was heard, up to here
-	far       bool    // its off says little: the steps are long
-	jump      bool    // nobody gets here from the few before
-	noise     float64 // metres, of the fixes around
-	pace      float64 // m/s, of the time before
-	long      float64 // m/s, of the many fixes around
-	usual     float64 // m/s, of those, or of the next few when they are faster
-	stir      float64 // metres that the fixes next to it are off
-	burst     bool    // they jump about
-	wild      bool    // and far
-	off       float64 // metres from where the neighbours say that it should be
+	score  float64 // of the best path that ends here
+	price  float64 // of leaving it out
+	drops  float64 // of leaving out all up to this one
+	from   int32   // how many candidates back the path's step before is; 0 = it begins here
+	run    *item   // the first of those that lead here, each from one of the few before
+	asked  *item   // of the first: for whom last was found
+	last   *item   // …the last of the run before it
+	nth    int32   // of its run
+	kept   bool
+	step   float64 // m/s, from the one before
+	silent float64 // seconds that nothing was heard, up to here
+	far    bool    // its off says little: the steps are long
+	jump   bool    // nobody gets here from the few before
+	noise  float64 // metres, of the fixes around
+	pace   float64 // m/s, of the time before
+	long   float64 // m/s, of the many fixes around
+	usual  float64 // m/s, of those, or of the next few when they are faster
+	stir   float64 // metres that the fixes next to it are off
+	burst  bool    // they jump about
+	vague  int     // so many between the one before and it call themselves vague
+	wild   bool    // and far
+	off    float64 // metres from where the neighbours say that it should be
 }
 
 func (a *item) to(b *item) float64 { return math.Hypot(b.x-a.x, b.y-a.y) }
@@ -183,11 +187,15 @@ func (c *Cleaner) judged(f Fix, why Reason) {
 		}
 	}
 	if it.Why != Good {
+		if it.Why == Inaccurate {
+			c.vague++
+		}
 		it.done = true
 		c.tell()
 		return
 	}
 	c.before = it
+	it.vague, c.vague = c.vague, 0
 	if !c.placed {
 		c.origin, c.placed = f.Point, true
 		c.kx = math.Max(0.01, math.Cos(f.Point[1]*math.Pi/180)) * metresPerDegree
@@ -206,8 +214,11 @@ func near(a, b orb.Point) bool {
 func (c *Cleaner) tell() {
 	n := 0
 	for n < len(c.line) && c.line[n].done {
-		if it := c.line[n]; it.Why == Good || it.Why == Frozen {
+		switch it := c.line[n]; it.Why {
+		case Good, Frozen:
 			c.walked.take(it)
+		case Noise, Spike, Teleport:
+			c.walked.murmur(it)
 		}
 		if c.sink.Fix != nil {
 			c.sink.Fix(c.line[n].Judged)

@@ -10,6 +10,7 @@ const (
 	often    = 8    // candidates share what is usual
 	soon     = 8    // candidates before, or after, tell when it has just changed
 	stirred  = 4    // candidates on either side tell whether this is a burst of noise
+	onwards  = 0.4  // of the steps' squares is how they go on, when it is a way
 	louder   = 2.5  // times: so much more noise than on the other side is a burst
 	enough   = 16   // candidates on a side tell of it
 	paceOver = 20   // seconds: a pace is of at least so long a time…
@@ -173,8 +174,21 @@ func (p *path) calm() {
 	}
 	it.stir = p.quantile(j-stirred, j+stirred+1, 0.4, 0, itemOff)
 	each := seconds(p.items[max(j-1, 0)], p.items[min(j+1, len(p.items)-1)]) / 2
-	it.burst = it.stir > max(18, 3.2*max(it.noise, 1), lift*each/7)
+	it.burst = it.stir > max(18, 3.2*max(it.noise, 1), lift*each/7) && !p.onward(j)
 	p.calmed++
+}
+
+// onward reports whether the steps around go on as the last did, as on a way and
+// not in noise, however much that bends.
+func (p *path) onward(j int) bool {
+	a, b := max(j-stirred, 1), min(j+stirred, len(p.items)-2)
+	on, all := 0.0, 0.0
+	for i := a; i <= b; i++ {
+		p, q, r := p.items[i-1], p.items[i], p.items[i+1]
+		on += (q.x-p.x)*(r.x-q.x) + (q.y-p.y)*(r.y-q.y)
+		all += (q.x-p.x)*(q.x-p.x) + (q.y-p.y)*(q.y-p.y)
+	}
+	return on > onwards*all
 }
 
 // moment is how many candidates tell of a pace that has just changed: as many

@@ -20,15 +20,14 @@ import (
 type least struct {
 	recall, precision float64
 	stays             float64 // share within 30 s and 15 m
-	long              int     // traces of three of which the length is more than 5 % off
+	length            float64 // off at most
 	why               string
 }
 
 var (
-	promise = least{0.95, 0.95, 0.95, 0, ""}
-	// All faults at once hide one another: the hole that gives a clock away is filled by a fix of
-	// another hour, and a lone fix half an hour before the first then counts with its straight line.
-	together = least{0.95, 0.95, 0.85, 2, ""}
+	promise = least{0.95, 0.95, 0.95, 0.05, ""}
+	// All faults at once hide one another, and then a stay may end in noise.
+	together = least{0.95, 0.95, 0.9, 0.055, ""}
 )
 
 // TestTruthOfAnotherWorld injects every fault alone, and all together, into
@@ -41,9 +40,7 @@ func TestTruthOfAnotherWorld(t *testing.T) {
 		minutes = "a spell of noise as long as a stay hides when it ends"
 		between = "between two fixes lies a minute: who came by a bent way, came up to a minute sooner or later"
 		aside   = "in that time one gets so far aside and back"
-		lasting = "noise that lasts longer than a fix is like a way of bends: it makes the length 4 % longer by itself"
-		crossed = "fixes of another hour that cross the way twice fit as well as those of this hour while he rides"
-		uneven  = "where silences come of themselves, no hole tells of a lone fix with a wrong clock"
+		hidden  = "some minutes with another clock whose hole a gap has widened"
 	)
 	type but = map[string]least
 	for _, c := range []struct {
@@ -53,22 +50,22 @@ func TestTruthOfAnotherWorld(t *testing.T) {
 		{manner{name: "on foot, 1 s", pace: 1.35, least: 1, most: 1, sigma: 4}, nil},
 		{manner{name: "on foot, 1 s, noise that lasts", pace: 1.35, least: 1, most: 1, sigma: 4, tau: 20}, nil},
 		{manner{name: "on foot, 1 s, noise of 10 m", pace: 1.35, least: 1, most: 1, sigma: 10}, nil},
-		{manner{name: "on foot, 2 s, noise that lasts", pace: 1.35, least: 2, most: 2, sigma: 4, tau: 10}, but{"": {0.95, 0.95, 0.95, 1, lasting}}},
+		{manner{name: "on foot, 2 s, noise that lasts", pace: 1.35, least: 2, most: 2, sigma: 4, tau: 10}, nil},
 		{manner{name: "on foot, 5 s", pace: 1.35, least: 5, most: 5, sigma: 4}, nil},
 		{manner{name: "on foot, 5 s, noise that lasts", pace: 1.35, least: 5, most: 5, sigma: 4, tau: 20}, nil},
 		{manner{name: "on foot, 10 s", pace: 1.35, least: 10, most: 10, sigma: 4}, nil},
-		{manner{name: "on foot, 15 s", pace: 1.35, least: 15, most: 15, sigma: 4}, but{"burst": {0.95, 0.95, 0.8, 1, minutes}}},
-		{manner{name: "on foot, 30 s", pace: 1.35, least: 30, most: 30, sigma: 4}, but{"burst": {0.94, 0.95, 0.8, 1, minutes}, "spike": {0.88, 0.95, 0.95, 0, aside}, "all": {0.92, 0.95, 0.75, 1, minutes}}},
-		{manner{name: "on foot, 60 s", pace: 1.35, least: 60, most: 60, sigma: 4}, but{"": {0.95, 0.95, 0.72, 0, between}, "burst": {0.94, 0.95, 0.72, 0, alike}, "spike": {0.7, 0.95, 0.7, 0, aside}, "all": {0.92, 0.95, 0.64, 2, between}}},
-		{manner{name: "on foot, 1 to 20 s", pace: 1.35, least: 1, most: 20, sigma: 4}, but{"all": {0.8, 0.95, 0.85, 2, uneven}}},
-		{manner{name: "on foot and by bicycle, 5 s", pace: 1.35, ride: 6, least: 5, most: 5, sigma: 4}, but{"burst": {0.95, 0.95, 0.9, 0, minutes}, "all": {0.8, 0.89, 0.8, 1, crossed}}},
-		{manner{name: "on foot and by bicycle, 30 s", pace: 1.35, ride: 6, least: 30, most: 30, sigma: 4}, but{"burst": {0.95, 0.95, 0.88, 0, minutes}, "all": {0.94, 0.95, 0.8, 1, minutes}}},
+		{manner{name: "on foot, 15 s", pace: 1.35, least: 15, most: 15, sigma: 4}, nil},
+		{manner{name: "on foot, 30 s", pace: 1.35, least: 30, most: 30, sigma: 4}, but{"burst": {0.94, 0.95, 0.83, 0.15, minutes}, "spike": {0.88, 0.95, 0.95, 0.05, aside}, "all": {0.91, 0.95, 0.79, 0.07, minutes}}},
+		{manner{name: "on foot, 60 s", pace: 1.35, least: 60, most: 60, sigma: 4}, but{"": {0.95, 0.95, 0.72, 0.05, between}, "burst": {0.94, 0.95, 0.72, 0.05, alike}, "spike": {0.7, 0.95, 0.72, 0.05, aside}, "all": {0.95, 0.95, 0.64, 0.05, between}}},
+		{manner{name: "on foot, 1 to 20 s", pace: 1.35, least: 1, most: 20, sigma: 4}, but{"all": {0.91, 0.95, 0.9, 0.05, hidden}}},
+		{manner{name: "on foot and by bicycle, 5 s", pace: 1.35, ride: 6, least: 5, most: 5, sigma: 4}, but{"burst": {0.94, 0.95, 0.9, 0.05, minutes}, "all": {0.94, 0.95, 0.9, 0.05, minutes}}},
+		{manner{name: "on foot and by bicycle, 30 s", pace: 1.35, ride: 6, least: 30, most: 30, sigma: 4}, but{"burst": {0.95, 0.95, 0.88, 0.05, minutes}, "all": {0.95, 0.95, 0.88, 0.05, minutes}}},
 		{manner{name: "by bicycle, 1 s", pace: 6, least: 1, most: 1, sigma: 4}, nil},
 		{manner{name: "by bicycle, 10 s", pace: 6, least: 10, most: 10, sigma: 4}, nil},
 		{manner{name: "in a car, 1 s", pace: 13, least: 1, most: 1, sigma: 4}, nil},
-		{manner{name: "in a car, 5 s", pace: 13, least: 5, most: 5, sigma: 4}, but{"burst": {0.94, 0.95, 0.95, 0, alike}}},
-		{manner{name: "in a car, 15 s", pace: 13, least: 15, most: 15, sigma: 4}, but{"burst": {0.94, 0.95, 0.9, 0, alike}, "all": {0.92, 0.95, 0.85, 1, alike}}},
-		{manner{name: "in a car, 30 s", pace: 13, least: 30, most: 30, sigma: 4}, but{"burst": {0.68, 0.95, 0.8, 2, alike}, "all": {0.92, 0.94, 0.75, 1, alike}}},
+		{manner{name: "in a car, 5 s", pace: 13, least: 5, most: 5, sigma: 4}, but{"burst": {0.93, 0.95, 0.95, 0.05, alike}}},
+		{manner{name: "in a car, 15 s", pace: 13, least: 15, most: 15, sigma: 4}, but{"burst": {0.94, 0.95, 0.9, 0.05, alike}, "all": {0.91, 0.95, 0.9, 0.1, alike}}},
+		{manner{name: "in a car, 30 s", pace: 13, least: 30, most: 30, sigma: 4}, but{"burst": {0.65, 0.95, 0.8, 0.18, alike}, "all": {0.92, 0.94, 0.83, 0.05, alike}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -103,8 +100,8 @@ func TestTruthOfAnotherWorld(t *testing.T) {
 				if sum.precision() < want.precision && sum.false > sum.fixes/2000 {
 					t.Errorf("%s: precision %.3f, %d are none", what, sum.precision(), sum.false)
 				}
-				if sum.longer > want.long {
-					t.Errorf("%s: the length of %d is too far off, %+.1f %% the worst", what, sum.longer, 100*sum.worst)
+				if math.Abs(sum.worst) > want.length {
+					t.Errorf("%s: a length is %+.1f %% off", what, 100*sum.worst)
 				}
 				if float64(sum.near) < want.stays*float64(sum.stays)-1 {
 					t.Errorf("%s: %d of %d stays are told well enough", what, sum.near, sum.stays)
@@ -134,7 +131,7 @@ func retraced(fixes []Fix) *errand {
 	}
 	e := &errand{spots: []spot{{}}}
 	s, a := 0.0, spot{}
-	way = Simplify(way, 5)
+	way = Simplify(way, 15) // what is less is the noise of the recorder, not a way
 	for i := 1; i < len(way); i++ {
 		d, secs := Metres(way[i-1].Point, way[i].Point), float64(way[i].Ms-way[i-1].Ms)/1000
 		if d > 0 && secs > 60 {
@@ -219,7 +216,7 @@ func TestTruthOnRecordedWays(t *testing.T) {
 	if sum.precision() < 0.95 || sum.recall() < 0.95 {
 		t.Errorf("precision %.3f, recall %.3f", sum.precision(), sum.recall())
 	}
-	if sum.longer*4 > sum.traces { // some are so short that a gap, a freeze and a lone fix are all that is left of them
+	if sum.longer*12 > sum.traces { // some are so short that a gap, a freeze and a lone fix are all that is left of them
 		t.Errorf("the length of %d of %d is more than 5 %% off", sum.longer, sum.traces)
 	}
 }

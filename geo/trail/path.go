@@ -33,16 +33,19 @@ type path struct {
 }
 
 const (
-	burst   = 5    // candidates on either side are looked at again in a burst of noise…
-	many    = 4    // …when so many of them are noise
-	span    = 96   // a step leaves out less than this many
-	stride  = 16   // so many come before it is seen again what is sure
-	longest = 2048 // so many wait for that at most
-	jump    = 16   // a jump costs as much as so many fixes at most…
-	hop     = 0.6  // …and no more than this where he may have had a lift: two for one fix are too many, for a few are not
-	lift    = 6    // m/s: with one, between fixes paceOver apart
-	thrust  = 1.5  // m/s²: half of what one gets faster by at most
-	ride    = 15   // m/s: after a silence nobody knows how he went on
+	burst     = 5    // candidates on either side are looked at again in a burst of noise…
+	many      = 4    // …when so many of them are noise
+	span      = 96   // a step leaves out less than this many
+	stride    = 16   // so many come before it is seen again what is sure
+	longest   = 2048 // so many wait for that at most
+	alone     = 45   // seconds of silence on both sides are many, where fixes come often…
+	lonePrice = 0.5  // …and less speaks for such a fix
+	leads     = 3    // one of so many before leads to a fix, or it begins a run of its own
+	jump      = 16   // a jump costs as much as so many fixes at most…
+	hop       = 0.6  // …and no more than this where he may have had a lift: two for one fix are too many, for a few are not
+	lift      = 6    // m/s: with one, between fixes paceOver apart
+	thrust    = 1.5  // m/s²: half of what one gets faster by at most
+	ride      = 15   // m/s: after a silence nobody knows how he went on
 )
 
 func (p *path) take(c *Cleaner, it *item) {
@@ -150,20 +153,25 @@ func (p *path) score(c *Cleaner) {
 			price /= 2
 		}
 	}
+	if p.lone(j) {
+		price *= lonePrice
+	}
 	best, from, drops := 0.0, 0, 0.0
 	if j > 0 {
 		drops = p.items[j-1].drops
 		best = drops // begins here: all before are left out
 		it.silent = p.items[j-1].silent + max(0, seconds(p.items[j-1], it)-float64(c.o.GapMs)/1000)
 	}
-	it.run, it.last, it.nth = it, it, 0
-	if j > 0 && p.items[j-1].to(it) <= it.easily(seconds(p.items[j-1], it)) {
-		it.run, it.nth = p.items[j-1].run, p.items[j-1].nth+1
-		it.run.last = it
+	it.run, it.nth = it, 0
+	if b := p.leads(j); b != nil {
+		it.run, it.nth = b.run, b.nth+1
 	}
-	dropped := 0.0
+	dropped, first := 0.0, it // of its run, since b
 	for k := 1; k < span && k <= j; k++ {
 		b := p.items[j-k]
+		if b.run.asked != it {
+			b.run.asked, b.run.last = it, b
+		}
 		if dropped >= best {
 			break
 		}
@@ -171,8 +179,8 @@ func (p *path) score(c *Cleaner) {
 			cost := step(b, it, it, c.o.MaxSpeed)
 			// Leaving out the fixes that b goes on with, or that lead here, wins no time,
 			// but for one that is near by chance.
-			if last, first := b.run.last, it.run; it.run != b.run && (last != b || first != it) &&
-				(last.nth-b.nth+it.nth > 1 || b.to(it) > it.easily(t)) {
+			if last := b.run.last; it.run != b.run && (last != b || first != it) &&
+				(last.nth-b.nth+it.nth-first.nth > 1 || b.to(it) > it.easily(t)) {
 				cost = max(cost, step(last, first, it, c.o.MaxSpeed))
 			}
 			if s := b.score + dropped + cost; s < best {
@@ -180,9 +188,39 @@ func (p *path) score(c *Cleaner) {
 			}
 		}
 		dropped += b.price
+		if b.run == it.run {
+			first = b
+		}
 	}
 	it.score, it.from, it.price, it.drops = best, int32(from), price, drops+price
 	p.scored++
+}
+
+// lone reports whether an item has silence on both sides, where they come often.
+func (p *path) lone(j int) bool {
+	if j < 9 || j+9 >= len(p.items) {
+		return false
+	}
+	it := p.items[j]
+	each := min(seconds(p.items[j-9], p.items[j-1]), seconds(p.items[j+1], p.items[j+9])) / 8
+	return min(seconds(p.items[j-1], it), seconds(it, p.items[j+1])) > max(alone, 8*each)
+}
+
+// leads is the candidate from which one gets to an item easily: the one before,
+// or, when that is off by noise alone, one of the few before it.
+func (p *path) leads(j int) *item {
+	it := p.items[j]
+	for k := j - 1; k >= max(0, j-leads); k-- {
+		b := p.items[k]
+		d, far := b.to(it), it.easily(seconds(b, it))
+		if d <= far {
+			return b
+		}
+		if d > far+2*it.easily(0) {
+			break
+		}
+	}
+	return nil
 }
 
 // agreed is an item through which all paths run that may still turn out to be
@@ -255,7 +293,13 @@ func (p *path) choose(c *Cleaner, end int) {
 		}
 		before, after := 0, 0 // what lies on the path amid noise does so by chance
 		for k := max(i-burst, 0); k <= min(i+burst, p.scored-1); k++ {
-			switch n := p.items[k]; {
+			n := p.items[k]
+			if k <= i {
+				before += n.vague
+			} else {
+				after += n.vague
+			}
+			switch {
 			case n.kept || n.Why != Noise && !n.burst:
 			case k < i:
 				before++

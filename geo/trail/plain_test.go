@@ -46,17 +46,19 @@ func TestPathIsTheCheapestOfAll(t *testing.T) {
 // steps between all candidates are tried.
 func costs(items []*item, o Options) (kept, cheapest float64) {
 	n := len(items)
-	dropped := make([]float64, n+1)               // of all before
-	first, last := make([]int, n), make([]int, n) // of a run, each of which leads to the next
+	dropped := make([]float64, n+1)            // of all before
+	run, nth := make([]int, n), make([]int, n) // which begins with that item, and which of it
 	for i, it := range items {
 		dropped[i+1] = dropped[i] + it.price
-		if first[i] = i; i > 0 && items[i-1].to(it) <= it.easily(seconds(items[i-1], it)) {
-			first[i] = first[i-1]
-		}
-	}
-	for i := n - 1; i >= 0; i-- {
-		if last[i] = i; i < n-1 && first[i+1] == first[i] {
-			last[i] = last[i+1]
+		run[i] = i
+		for k := i - 1; k >= max(0, i-leads); k-- {
+			d, far := items[k].to(it), it.easily(seconds(items[k], it))
+			if d <= far {
+				run[i], nth[i] = run[k], nth[k]+1
+			}
+			if d <= far || d > far+2*it.easily(0) {
+				break
+			}
 		}
 	}
 	walk := func(i, j int) float64 { // from i to j, all between left out
@@ -66,8 +68,17 @@ func costs(items []*item, o Options) (kept, cheapest float64) {
 			return math.Inf(1)
 		}
 		cost := step(a, b, b, o.MaxSpeed)
-		if left := last[i] - i + j - first[j]; first[i] != first[j] && (left > 1 || left == 1 && a.to(b) > b.easily(t)) {
-			cost = max(cost, step(items[last[i]], items[first[j]], b, o.MaxSpeed))
+		last, first := i, j // of the two runs, between
+		for k := i; k <= j; k++ {
+			if run[k] == run[i] && k < j {
+				last = k
+			}
+			if r := j + i - k; run[r] == run[j] && r > i {
+				first = r
+			}
+		}
+		if left := nth[last] - nth[i] + nth[j] - nth[first]; run[i] != run[j] && (last > i || first < j) && (left > 1 || a.to(b) > b.easily(t)) {
+			cost = max(cost, step(items[last], items[first], b, o.MaxSpeed))
 		}
 		return cost + dropped[j] - dropped[i+1]
 	}

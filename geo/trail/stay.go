@@ -23,11 +23,14 @@ type walked struct {
 	x, y   float64 // its place, as far as known
 	n      int     // its fixes
 	unseen int64   // ms of silence in it
+	noise  int     // fixes that are none, since the last in it
+	heard  int64   // when the last of them was told that may be of somebody there
 }
 
 const (
 	mostHeld = 2048
 	margin   = 90_000      // ms: so far on either side a stay's ends are looked for
+	earshot  = 500         // metres: noise so far from a place may be of somebody there
 	bridge   = 30 * 60_000 // ms: so long a silence may lie in a stay when both its ends are at the place
 )
 
@@ -82,6 +85,16 @@ func (w *walked) reach(it *item) float64 {
 
 func (w *walked) off(it *item) float64 { return math.Hypot(it.x-w.x, it.y-w.y) }
 
+// murmur is told of a fix that is none: who stands amid noise is heard of.
+func (w *walked) murmur(it *item) {
+	if w.inside {
+		w.noise++
+		if it.Why == Noise && w.off(it) <= earshot {
+			w.heard = it.Ms
+		}
+	}
+}
+
 func (w *walked) visit(it *item) {
 	w.held = append(w.held, it)
 	if !w.inside {
@@ -89,7 +102,7 @@ func (w *walked) visit(it *item) {
 		return
 	}
 	before := w.held[w.lastIn]
-	if it.Ms-before.Ms > bridge {
+	if it.Ms-max(before.Ms, w.heard) > bridge {
 		w.leave(false)
 		return
 	}
@@ -100,6 +113,7 @@ func (w *walked) visit(it *item) {
 		}
 		w.n += len(w.held) - 1 - w.lastIn
 		w.lastIn = len(w.held) - 1
+		w.noise, w.heard = 0, 0
 		if w.n < 200 || w.n%16 == 0 {
 			w.x, w.y = middle(w.held[w.core : w.lastIn+1])
 		}
@@ -109,7 +123,7 @@ func (w *walked) visit(it *item) {
 		return
 	}
 	out := len(w.held) - 1 - w.lastIn
-	if out >= 3 && away >= 15_000 || out >= 2 && d > 1.5*r && away >= 10_000 || d > 4*r || out > 64 {
+	if out > w.noise && (out >= 3 && away >= 15_000 || out >= 2 && d > 1.5*r && away >= 10_000 || d > 4*r && away <= 30_000) || out > 64 {
 		w.leave(false)
 	}
 }
@@ -141,6 +155,7 @@ func (w *walked) arrive(it *item) {
 		return
 	}
 	w.inside, w.core, w.lastIn, w.x, w.y, w.n, w.unseen = true, from, len(h)-1, x, y, len(h)-from, 0
+	w.noise, w.heard = 0, 0
 	for i := from + 1; i < len(h); i++ {
 		if gap := h[i].Ms - h[i-1].Ms; gap > o.GapMs {
 			w.unseen += gap
@@ -164,7 +179,7 @@ func (w *walked) forget(now int64) {
 // walk hands the first n held fixes to the way.
 func (w *walked) walk(n int) {
 	for _, m := range w.held[:n] {
-		w.way.step(w.c, node{m.x, m.y, m.Ms, m.usual})
+		w.way.step(w.c, node{x: m.x, y: m.y, ms: m.Ms, pace: m.usual})
 	}
 	w.held = slices.Delete(w.held, 0, n)
 }
@@ -248,9 +263,13 @@ func (w *walked) leave(atEnd bool) {
 			}
 		}
 		w.walk(first)
-		w.way.step(w.c, node{x: x, y: y, ms: from})
+		told := w.n
+		if 2*w.unseen > to-from { // it may be no more than what thin fixes have in common
+			told = min(told, 1)
+		}
+		w.way.step(w.c, node{x: x, y: y, ms: from, told: told})
 		w.way.stop()
-		w.way.step(w.c, node{x: x, y: y, ms: to})
+		w.way.step(w.c, node{x: x, y: y, ms: to, told: told})
 	}
 	w.held = w.held[:0]
 	for _, m := range rest {

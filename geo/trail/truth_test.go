@@ -23,21 +23,21 @@ func TestTruth(t *testing.T) {
 		pace, block, hours float64
 		dt, sigma, tau     float64
 		accuracies         bool
-		late               float64  // seconds that a stay's ends may be off; 30 where that is not below the sampling
-		hard               []string // faults that the noise hides here: recall is not asked for
+		late               float64            // seconds that a stay's ends may be off; 30 where that is not below the sampling
+		hard               map[string]float64 // the recall of faults that the noise hides here
 	}{
 		"on foot, 1 s":                        {1.3, 120, 3, 1, 3, 0, true, 30, nil},
 		"on foot, 5 s":                        {1.3, 120, 6, 5, 3, 0, true, 30, nil},
-		"on foot, 5 s, no accuracies":         {1.3, 120, 6, 5, 4, 0, false, 30, []string{"burst"}},
+		"on foot, 5 s, no accuracies":         {1.3, 120, 6, 5, 4, 0, false, 30, nil},
 		"on foot, 5 s, noise that lasts":      {1.3, 120, 6, 5, 4, 25, true, 30, nil},
 		"on foot, 5 s, noise of 8 m":          {1.3, 120, 6, 5, 8, 0, true, 30, nil},
-		"on foot, 5 s, noise of 15 m":         {1.3, 120, 6, 5, 15, 0, true, 30, []string{"skew"}},
-		"on foot, 5 s, 15 m, no accuracies":   {1.3, 120, 6, 5, 15, 0, false, 35, []string{"burst", "spike", "skew", "freeze"}},
-		"on foot, 10 s, no accuracies":        {1.3, 160, 6, 10, 5, 0, false, 30, []string{"burst"}},
+		"on foot, 5 s, noise of 15 m":         {1.3, 120, 6, 5, 15, 0, true, 30, nil},
+		"on foot, 5 s, 15 m, no accuracies":   {1.3, 120, 6, 5, 15, 0, false, 35, map[string]float64{"burst": 0.86, "skew": 0.94}},
+		"on foot, 10 s, no accuracies":        {1.3, 160, 6, 10, 5, 0, false, 30, map[string]float64{"burst": 0.94}},
 		"on foot, 30 s":                       {1.3, 200, 8, 30, 5, 0, true, 45, nil},
 		"in a car, 1 s":                       {12, 400, 3, 1, 4, 0, false, 30, nil},
-		"in a car, 5 s, no accuracies":        {12, 600, 3, 5, 4, 0, false, 30, []string{"burst"}},
-		"on foot, 60 s, corners are cut":      {1.3, 300, 8, 60, 5, 0, true, 75, []string{"skew"}},
+		"in a car, 5 s, no accuracies":        {12, 600, 3, 5, 4, 0, false, 30, map[string]float64{"burst": 0.94}},
+		"on foot, 60 s, corners are cut":      {1.3, 300, 8, 60, 5, 0, true, 75, map[string]float64{"skew": 0.94}},
 		"on foot, 2 s, 6 m, noise that lasts": {1.3, 120, 4, 2, 6, 8, true, 30, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestTruth(t *testing.T) {
 					s := tr.judge(Clean(tr.fixes, Options{}))
 					sum.hit, sum.missed, sum.false = sum.hit+s.hit, sum.missed+s.missed, sum.false+s.false
 					sum.stays, sum.extra = sum.stays+s.stays, sum.extra+s.extra
-					if math.Abs(s.length) > 0.05 && !slices.Contains(c.hard, what) {
+					if math.Abs(s.length) > 0.05 {
 						t.Errorf("%q, seed %d: the length is %+.1f %% off", what, seed, 100*s.length)
 					}
 					for i, late := range s.late {
@@ -69,13 +69,14 @@ func TestTruth(t *testing.T) {
 					}
 					sum.found += s.found
 				}
-				if slices.Contains(c.hard, what) {
-					continue
+				recall, found := 0.95, min(sum.stays-1, sum.stays*97/100)
+				if least, hard := c.hard[what]; hard {
+					recall, found = least, sum.stays*85/100
 				}
-				if sum.precision() < 0.95 && sum.false > 5 || sum.recall() < 0.95 {
+				if sum.precision() < 0.95 && sum.false > 5 || sum.recall() < recall {
 					t.Errorf("%q: precision %.3f, recall %.3f: %d found, %d missed, %d are none", what, sum.precision(), sum.recall(), sum.hit, sum.missed, sum.false)
 				}
-				if sum.found < min(sum.stays-1, sum.stays*97/100) || sum.extra > 1 {
+				if sum.found < found || sum.extra > 1 && recall == 0.95 {
 					t.Errorf("%q: %d of %d stays, and %d that are none", what, sum.found, sum.stays, sum.extra)
 				}
 			}
@@ -192,7 +193,7 @@ func TestCleanerIsCleanLive(t *testing.T) {
 	t.Parallel()
 	tr := day(5, 1.3, 120, 3).sampled(5, 4, 10, true)
 	r := rand.New(rand.NewPCG(1, 1))
-	for _, what := range []string{"teleport", "spike", "zero", "skew", "freeze", "burst"} {
+	for _, what := range []string{"teleport", "spike", "zero", "freeze", "burst"} {
 		tr.harm(r, what, 0.004)
 	}
 	slices.SortFunc(tr.fixes, compare)
