@@ -198,7 +198,7 @@ func (s *scale) play() {
 	var frames bytes.Buffer
 	first := s.timed(5, func() {
 		frames.Reset()
-		s.must(whole.Overview(s.ctx, s.db.Pool, &frames))
+		s.must(whole.Overview(s.ctx, s.db.Pool, &frames, from, to))
 	})
 	if frames.Len() == 0 {
 		s.b.Fatal("an empty overview")
@@ -209,7 +209,7 @@ func (s *scale) play() {
 	hour.From, hour.To = from.Add(10*time.Hour), from.Add(11*time.Hour)
 	s.b.ReportMetric(s.timed(5, func() {
 		frames.Reset()
-		s.must(hour.Chunks(s.ctx, s.db.Pool, &frames))
+		s.must(hour.Chunks(s.ctx, s.db.Pool, &frames, hour.From, hour.To))
 	}), "hour_ms")
 	read := func(a, b time.Time, workers []int64) (n int) {
 		rows, err := s.db.Pool.Query(s.ctx, `SELECT worker_id, at, geom, accuracy, speed, course, flags, source FROM fix WHERE worker_id = ANY ($1) AND region_id = $2 AND at >= $3 AND at < $4 ORDER BY worker_id, at`,
@@ -266,7 +266,7 @@ func (s *scale) playOn() {
 	for at := from; at.Before(to); at = at.Add(time.Hour) {
 		hour := postgres.Reading{People: s.ids, From: at, To: at.Add(time.Hour), Scope: []string{s.path}}
 		frames.Reset()
-		s.must(hour.Chunks(s.ctx, s.db.Pool, &frames))
+		s.must(hour.Chunks(s.ctx, s.db.Pool, &frames, hour.From, hour.To))
 		b := frames.Bytes()
 		if len(b) > 0 {
 			hours++
@@ -282,31 +282,58 @@ func (s *scale) playOn() {
 	s.b.ReportMetric(float64(hours)*3600/time.Since(began).Seconds(), "x_played")
 }
 
-// today plays a day that is not in the archive, and one of which all hours are
-// but the one that goes on and half of the one before.
+// today plays a day that is not in the archive, one of which all hours are but
+// the one that goes on and half of the one before, and one to which fixes came
+// late. The first picture is what is known when the playback is opened and the
+// piece of the overview that is asked for first, from ten in the morning on; the
+// baseline is the same run's reading of the raw day.
 func (s *scale) today() {
 	n := s.write(s.last)
 	_, err := s.db.Pool.Exec(s.ctx, `ANALYZE fix`)
 	s.must(err)
 	from, to := s.dayOf(s.last)
 	r := postgres.Reading{People: s.ids, From: from, To: to, Scope: []string{s.path}}
-	first := func(what string) {
-		var frames bytes.Buffer
+	ten := from.Add(10 * time.Hour)
+	var frames bytes.Buffer
+	picture := func(archived bool) {
+		_, all, err := r.Heard(s.ctx, s.db.Pool)
+		s.must(err)
+		frames.Reset()
+		s.must(r.Overview(s.ctx, s.db.Pool, &frames, ten.Add(-2*time.Minute), ten.Add(3*time.Minute)))
+		if frames.Len() == 0 || all != archived {
+			s.b.Fatalf("%d bytes of an overview, archived %v", frames.Len(), all)
+		}
+	}
+	whole := func(what string) {
+		frames.Reset()
 		began := time.Now()
-		s.must(r.Overview(s.ctx, s.db.Pool, &frames))
+		s.must(r.Overview(s.ctx, s.db.Pool, &frames, r.From, r.To))
 		if frames.Len() == 0 {
 			s.b.Fatal("an empty overview")
 		}
 		s.b.ReportMetric(float64(time.Since(began).Milliseconds()), what)
 	}
-	first("unarchived_ms")
+	first := s.timed(5, func() { picture(false) })
+	s.b.ReportMetric(first, "unarchived_first_ms")
+	s.b.ReportMetric(s.timed(3, func() {
+		rows, err := s.db.Pool.Query(s.ctx, `SELECT worker_id, at, geom, accuracy, speed, course, flags, source FROM fix WHERE region_id = $1 AND at >= $2 AND at < $3 ORDER BY worker_id, at`, s.ids[0].Region, from, to)
+		s.must(err)
+		for rows.Next() {
+		}
+		s.must(rows.Err())
+	})/first, "raw_day/unarchived_first")
+	whole("unarchived_ms")
 	now := from.Add(15*time.Hour + 50*time.Minute)
 	for h := 9; h < 16; h++ {
 		_, err := timekeeper.ArchiveTrails(s.ctx, s.db, from, from.Add(time.Duration(h)*time.Hour+50*time.Minute))
 		s.must(err)
 	}
 	r.To = now
-	first("today_ms")
+	whole("today_ms")
+	_, err = s.db.Pool.Exec(s.ctx, `UPDATE trail_day SET dirty = true WHERE day = $1`, from.Add(12*time.Hour).UTC())
+	s.must(err)
+	r.To = to
+	s.b.ReportMetric(s.timed(5, func() { picture(false) }), "late_first_ms")
 	s.say("a day of %d fixes, played before it was archived and at %s", n, now.Format(time.TimeOnly))
 }
 

@@ -128,18 +128,22 @@ type playPerson struct {
 	Name    string     `json:"name"`
 	OrgName string     `json:"org_name"`
 	Role    string     `json:"role"`
-	Fixes   int        `json:"fixes"`
-	FirstAt *time.Time `json:"first_at"`
+	FirstAt *time.Time `json:"first_at" doc:"null: nothing was heard"`
 	LastAt  *time.Time `json:"last_at"`
 }
 
 type playback struct {
-	ID        uuid.UUID            `json:"id"`
-	From      time.Time            `json:"from"`
-	To        time.Time            `json:"to"`
-	ExpiresAt time.Time            `json:"expires_at"`
-	Workers   []playPerson         `json:"workers" doc:"in the order of their numbers in the frames, from 0"`
-	Hours     []postgres.HourFixes `json:"hours" doc:"hours that hold anything"`
+	ID        uuid.UUID    `json:"id"`
+	From      time.Time    `json:"from"`
+	To        time.Time    `json:"to"`
+	ExpiresAt time.Time    `json:"expires_at"`
+	Archived  bool         `json:"archived" doc:"all of it is: the whole overview comes at once; otherwise it is better asked for in pieces, from where one looks"`
+	Workers   []playPerson `json:"workers" doc:"in the order of their numbers in the frames, from 0"`
+}
+
+type playCounts struct {
+	Fixes []int                `json:"fixes" doc:"of the workers, in the order of their numbers"`
+	Hours []postgres.HourFixes `json:"hours" doc:"hours that hold anything"`
 }
 
 // frames answers with what write makes, as soon as there is some of it.
@@ -207,15 +211,15 @@ func (a *API) playbackRoutes() {
 			if err := postgres.StartPlayback(ctx, a.DB, p, othersIn(who, people), who.IP); err != nil {
 				return nil, err
 			}
-			heard, hours, err := postgres.Reading{People: people, From: from, To: to, Scope: who.Scope(access.SeeTrack)}.Count(ctx, a.DB.Pool)
+			heard, archived, err := postgres.Reading{People: people, From: from, To: to, Scope: who.Scope(access.SeeTrack)}.Heard(ctx, a.DB.Pool)
 			if err != nil {
 				return nil, err
 			}
-			out := playback{ID: p.ID, From: from.UTC(), To: to.UTC(), ExpiresAt: p.ExpiresAt, Workers: make([]playPerson, len(people)), Hours: hours}
+			out := playback{ID: p.ID, From: from.UTC(), To: to.UTC(), ExpiresAt: p.ExpiresAt, Archived: archived, Workers: make([]playPerson, len(people))}
 			for i, one := range people {
 				h := heard[i]
-				out.Workers[i] = playPerson{Worker: one.ID, Name: personName(who, one.Name, one.OrgPath), OrgName: one.OrgName, Role: one.Role, Fixes: h.Fixes}
-				if h.Fixes > 0 {
+				out.Workers[i] = playPerson{Worker: one.ID, Name: personName(who, one.Name, one.OrgPath), OrgName: one.OrgName, Role: one.Role}
+				if !h.First.IsZero() {
 					first, last := h.First.UTC(), h.Last.UTC()
 					out.Workers[i].FirstAt, out.Workers[i].LastAt = &first, &last
 				}
@@ -223,13 +227,32 @@ func (a *API) playbackRoutes() {
 			return &struct{ Body playback }{out}, nil
 		}, created)
 
-	route(a, http.MethodGet, "/playbacks/{id}/overview", "The simplified ways of all workers as frames (docs/protocol.md, 6)", power(access.SeeTrack),
-		func(ctx context.Context, who access.Session, in *PlaybackID) (*huma.StreamResponse, error) {
+	route(a, http.MethodGet, "/playbacks/{id}/counts", "How many fixes there are of each worker, and in which hours; those that are not archived are counted one by one", power(access.SeeTrack),
+		func(ctx context.Context, who access.Session, in *PlaybackID) (*struct{ Body playCounts }, error) {
 			r, err := a.reading(ctx, who, in.ID)
 			if err != nil {
 				return nil, err
 			}
-			return a.frames(ctx, in.ID, func(w io.Writer) error { return r.Overview(ctx, a.DB.Pool, w) }), nil
+			out := &struct{ Body playCounts }{}
+			out.Body.Fixes, out.Body.Hours, err = r.Count(ctx, a.DB.Pool)
+			return out, err
+		})
+
+	route(a, http.MethodGet, "/playbacks/{id}/overview", "The simplified ways of all workers, or of the time between two instants, as frames (docs/protocol.md, 6)", power(access.SeeTrack),
+		func(ctx context.Context, who access.Session, in *struct {
+			PlaybackID
+			From time.Time `query:"from"`
+			To   time.Time `query:"to"`
+		}) (*huma.StreamResponse, error) {
+			r, err := a.reading(ctx, who, in.ID)
+			if err != nil {
+				return nil, err
+			}
+			from, to := in.From, in.To
+			if to.IsZero() {
+				to = r.To
+			}
+			return a.frames(ctx, in.ID, func(w io.Writer) error { return r.Overview(ctx, a.DB.Pool, w, from, to) }), nil
 		}, inFrames)
 
 	route(a, http.MethodGet, "/playbacks/{id}/chunks", "Every fix of all workers between two instants as frames (docs/protocol.md, 6)", power(access.SeeTrack),
@@ -242,18 +265,7 @@ func (a *API) playbackRoutes() {
 			if err != nil {
 				return nil, err
 			}
-			if in.From.After(r.From) {
-				r.From = in.From
-			}
-			if in.To.Before(r.To) {
-				r.To = in.To
-			}
-			return a.frames(ctx, in.ID, func(w io.Writer) error {
-				if !r.From.Before(r.To) {
-					return nil
-				}
-				return r.Chunks(ctx, a.DB.Pool, w)
-			}), nil
+			return a.frames(ctx, in.ID, func(w io.Writer) error { return r.Chunks(ctx, a.DB.Pool, w, in.From, in.To) }), nil
 		}, inFrames)
 
 	type events struct {
@@ -262,14 +274,28 @@ func (a *API) playbackRoutes() {
 		}
 	}
 	route(a, http.MethodGet, "/playbacks/{id}/events", "What happened meanwhile, by time: cases, orders, visits, grids entered and left, stays, gaps, duty, calls for help, outliers", power(access.SeeTrack),
-		func(ctx context.Context, who access.Session, in *PlaybackID) (*events, error) {
+		func(ctx context.Context, who access.Session, in *struct {
+			PlaybackID
+			Of string `query:"of" enum:"both,record,tracks" default:"both" doc:"record: what was written down, at once; tracks: stays, gaps and outliers, for which those are read that are not archived"`
+		}) (*events, error) {
 			r, err := a.reading(ctx, who, in.ID)
 			if err != nil {
 				return nil, err
 			}
+			var record, tracks []postgres.PlayEvent
+			if in.Of != "tracks" {
+				if record, err = r.RecordEvents(ctx, a.DB.Pool, who.Scope(access.SeeMap)); err != nil {
+					return nil, err
+				}
+			}
+			if in.Of != "record" {
+				if tracks, err = r.TrackEvents(ctx, a.DB.Pool); err != nil {
+					return nil, err
+				}
+			}
 			out := &events{}
-			out.Body.Events, err = r.Events(ctx, a.DB.Pool, who.Scope(access.SeeMap))
-			return out, err
+			out.Body.Events = postgres.MergeEvents(record, tracks)
+			return out, nil
 		})
 
 	route(a, http.MethodGet, "/retention-runs", "What retention removed, and when", person, func(ctx context.Context, _ access.Session, in *struct {

@@ -82,14 +82,15 @@ func (w *world) looks(what string) []string {
 }
 
 type played struct {
-	ID      uuid.UUID `json:"id"`
-	Workers []struct {
+	ID       uuid.UUID `json:"id"`
+	Archived bool      `json:"archived"`
+	Workers  []struct {
 		Worker  int64      `json:"worker"`
 		Name    string     `json:"name"`
-		Fixes   int        `json:"fixes"`
 		FirstAt *time.Time `json:"first_at"`
 		LastAt  *time.Time `json:"last_at"`
 	} `json:"workers"`
+	Fixes []int                `json:"fixes"` // as counted afterwards
 	Hours []postgres.HourFixes `json:"hours"`
 }
 
@@ -98,6 +99,10 @@ func (w *world) play(login string, body map[string]any) played {
 	status, text, _ := w.call(login, "POST", "/api/v1/playbacks", body)
 	var p played
 	if err := json.Unmarshal([]byte(text), &p); status != 201 || err != nil {
+		w.t.Fatalf("%d %v %s", status, err, text)
+	}
+	status, text, _ = w.call(login, "GET", fmt.Sprintf("/api/v1/playbacks/%s/counts", p.ID), nil)
+	if err := json.Unmarshal([]byte(text), &p); status != 200 || err != nil {
 		w.t.Fatalf("%d %v %s", status, err, text)
 	}
 	return p
@@ -124,7 +129,7 @@ func TestAPlaybackIsRecordedAndReadsOneDay(t *testing.T) {
 			w.exec(`DELETE FROM fix`)
 		}
 		p := w.play("street-commander1", ask)
-		if len(p.Workers) != 2 || p.Workers[0].Worker != w.worker["东湖"] || p.Workers[0].Fixes != 500 || p.Workers[1].Fixes != 100 || !p.Workers[0].FirstAt.Equal(eight) || !p.Workers[0].LastAt.Equal(eight.Add(4990*time.Second)) {
+		if len(p.Workers) != 2 || p.Archived != archived || p.Workers[0].Worker != w.worker["东湖"] || !slices.Equal(p.Fixes, []int{500, 100}) || !p.Workers[0].FirstAt.Equal(eight) || !p.Workers[0].LastAt.Equal(eight.Add(4990*time.Second)) {
 			t.Fatalf("archived %v: %+v", archived, p)
 		}
 		if len(p.Hours) != 3 || p.Hours[0].Fixes != 360 || p.Hours[1].Fixes != 140 || p.Hours[2].Fixes != 100 || !p.Hours[0].At.Equal(eight) {
@@ -133,7 +138,7 @@ func TestAPlaybackIsRecordedAndReadsOneDay(t *testing.T) {
 		path := fmt.Sprintf("/api/v1/playbacks/%s", p.ID)
 		status, body, head := w.call("street-commander1", "GET", path+"/overview", nil)
 		all := readFrames(t, body)
-		if status != 200 || head.Get("Content-Type") != "application/octet-stream" || len(all) != 2 || len(all[0]) < 2 || len(all[0]) > 20 || all[0][0].Ms != eight.UnixMilli() || all[0][len(all[0])-1].Ms != eight.Add(4990*time.Second).UnixMilli() {
+		if status != 200 || head.Get("Content-Type") != "application/octet-stream" || len(all) != 2 || len(all[0]) < 2 || len(all[0]) > 60 || all[0][0].Ms != eight.UnixMilli() || all[0][len(all[0])-1].Ms != eight.Add(4990*time.Second).UnixMilli() {
 			t.Errorf("archived %v: %d %v %v", archived, status, head, all)
 		}
 		_, body, _ = w.call("street-commander1", "GET", path+fmt.Sprintf("/chunks?from=%s&to=%s", eight.Add(50*time.Minute).UTC().Format(time.RFC3339), eight.Add(70*time.Minute).UTC().Format(time.RFC3339)), nil)
@@ -212,37 +217,77 @@ func TestWhatAPlaybackRefuses(t *testing.T) {
 }
 
 // What the duty was for decides who sees it: a worker lent to another community
-// is seen by that one there, and by his own at home.
+// is seen by that one there, and by his own at home; not even when he was heard
+// there is told at home. It is the same before his day is archived, after fixes
+// came late to it, and in the archive.
 func TestAPlaybackShowsEachFixToThoseItWasFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	eight := postgres.BusinessDay(time.Now()).AddDate(0, 0, -1).Add(8 * time.Hour)
-	lent := uuid.New()
+	early, lent := uuid.New(), uuid.New()
+	w.exec(`INSERT INTO duty_session (id, region_id, worker_id, org_id, purpose, started_at, ended_at) VALUES ($1, $2, $3, $4, 'patrol', $5, $6)`, early, w.street, w.worker["东湖"], w.org["西山"], eight.Add(-time.Hour), eight.Add(-30*time.Minute))
 	w.exec(`INSERT INTO duty_session (id, region_id, worker_id, org_id, purpose, started_at, ended_at) VALUES ($1, $2, $3, $4, 'patrol', $5, $6)`, lent, w.street, w.worker["东湖"], w.org["西山"], eight.Add(time.Hour), eight.Add(2*time.Hour))
 	w.exec(`UPDATE duty_session SET started_at = $1, ended_at = $2 WHERE id = $3`, eight.Add(-time.Minute), eight.Add(30*time.Minute), w.session["东湖"])
 	own := w.session["东湖"]
+	w.walk("东湖", &early, eight.Add(-time.Hour), 20)
 	w.walk("东湖", &own, eight, 60)
 	w.walk("东湖", &lent, eight.Add(time.Hour), 200)
 	body := map[string]any{"workers": []int64{w.worker["东湖"]}, "day": eight.Format(time.DateOnly), "purpose": "核查走访"}
-	for _, archived := range []bool{false, true} {
-		if archived {
+	type want struct {
+		fixes       int
+		first, last time.Time
+	}
+	for _, state := range []string{"raw", "late", "archived"} {
+		switch state {
+		case "late": // in the archive, and some of it in the archive alone, but for what came since
+			w.archived("东湖", eight)
+			w.exec(`UPDATE trail_day SET dirty = true, late_at = $1`, eight)
+			w.exec(`DELETE FROM fix WHERE at < $1 AND worker_id = $2`, eight.Add(5*time.Minute), w.worker["东湖"])
+			w.walk("东湖", &own, eight.Add(10*time.Minute), 10)
+		case "archived":
 			w.archived("东湖", eight)
 		}
-		for login, want := range map[string]int{"station1": 60, "street-commander1": 260} {
-			p := w.play(login, body)
-			_, frames, _ := w.call(login, "GET", fmt.Sprintf("/api/v1/playbacks/%s/chunks?from=%s&to=%s", p.ID, eight.UTC().Format(time.RFC3339), eight.Add(5*time.Hour).UTC().Format(time.RFC3339)), nil)
-			if got := len(readFrames(t, frames)[0]); got != want || p.Workers[0].Fixes != want {
-				t.Errorf("archived %v, %s: %d fixes, told %d, want %d", archived, login, got, p.Workers[0].Fixes, want)
+		more := 10
+		if state == "raw" {
+			more = 0
+		}
+		for login, want := range map[string]want{
+			"station1":          {60 + more, eight, eight.Add(590 * time.Second)},
+			"street-commander1": {280 + more, eight.Add(-time.Hour), eight.Add(time.Hour + 1990*time.Second)},
+		} {
+			if more > 0 && login == "station1" {
+				want.last = eight.Add(10*time.Minute + 90*time.Second)
 			}
-			_, over, _ := w.call(login, "GET", fmt.Sprintf("/api/v1/playbacks/%s/overview", p.ID), nil)
-			for _, f := range readFrames(t, over)[0] {
-				if want == 60 && f.Ms >= eight.Add(time.Hour).UnixMilli() {
-					t.Errorf("archived %v: the overview shows what was for another community", archived)
+			p := w.play(login, body)
+			if !p.Workers[0].FirstAt.Equal(want.first) || !p.Workers[0].LastAt.Equal(want.last) || p.Archived != (state == "archived") {
+				t.Errorf("%s, %s: heard from %s to %s, archived %v; want %+v", state, login, p.Workers[0].FirstAt, p.Workers[0].LastAt, p.Archived, want)
+			}
+			get := func(what string, from, to time.Time) []trail.Fix {
+				_, frames, _ := w.call(login, "GET", fmt.Sprintf("/api/v1/playbacks/%s/%s?from=%s&to=%s", p.ID, what, from.UTC().Format(time.RFC3339), to.UTC().Format(time.RFC3339)), nil)
+				return readFrames(t, frames)[0]
+			}
+			if got := len(get("chunks", eight.Add(-2*time.Hour), eight.Add(5*time.Hour))); got != want.fixes || p.Fixes[0] != want.fixes {
+				t.Errorf("%s, %s: %d fixes, told %d, want %d", state, login, got, p.Fixes[0], want.fixes)
+			}
+			_, whole, _ := w.call(login, "GET", fmt.Sprintf("/api/v1/playbacks/%s/overview", p.ID), nil)
+			over := readFrames(t, whole)[0]
+			pieces := 0
+			for at := eight.Add(-90 * time.Minute); at.Before(eight.Add(2 * time.Hour)); at = at.Add(7 * time.Minute) {
+				piece := get("overview", at, at.Add(7*time.Minute))
+				pieces += len(piece)
+				over = append(over, piece...)
+			}
+			if pieces < 8 {
+				t.Errorf("%s, %s: the pieces of the overview hold %d places", state, login, pieces)
+			}
+			for _, f := range over {
+				if f.Ms < want.first.UnixMilli() || f.Ms > want.last.UnixMilli() {
+					t.Errorf("%s, %s: the overview shows what was for another community", state, login)
 				}
 			}
 			_, events, _ := w.call(login, "GET", fmt.Sprintf("/api/v1/playbacks/%s/events", p.ID), nil)
-			if foreign := strings.Contains(events, lent.String()); foreign != (want == 260) {
-				t.Errorf("archived %v, %s: the session of the other community is told: %v", archived, login, foreign)
+			if foreign := strings.Contains(events, lent.String()); foreign != (login != "station1") {
+				t.Errorf("%s, %s: the session of the other community is told: %v", state, login, foreign)
 			}
 		}
 	}

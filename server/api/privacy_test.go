@@ -69,6 +69,7 @@ var placeless = map[string]string{
 	"GET /api/v1/patrol/workers/{id}/weeks/{monday}":   "minutes and reasons of half-days",
 	"GET /api/v1/patrol/grids/{id}/coverage":           "cells of a grid that somebody walked; not who",
 	"GET /api/v1/patrol/grids/{id}/days":               "who, minutes and metres of a day; no places",
+	"GET /api/v1/playbacks/{id}/counts":                "recorded when it was opened, for its session alone",
 	"GET /api/v1/playbacks/{id}/overview":              "recorded when it was opened, for its session alone",
 	"GET /api/v1/playbacks/{id}/chunks":                "recorded when it was opened, for its session alone",
 	"GET /api/v1/playbacks/{id}/events":                "recorded when it was opened, for its session alone",

@@ -58,10 +58,9 @@ SELECT n.nr, t.day, t.stays, t.gaps, t.outliers,
 FROM unnest($1::integer[], $2::bigint[], $3::bigint[], $4::date[]) AS n(nr, region, worker, day)
 JOIN trail_day t ON t.region_id = n.region AND t.day = n.day AND t.worker_id = n.worker`
 
-// Events lists what happened, by time: what the record says, and what geo/trail
-// makes of the tracks. incidents is the scope of the map.
-func (r Reading) Events(ctx context.Context, q Querier, incidents []string) ([]PlayEvent, error) {
-	fail := func(err error) ([]PlayEvent, error) { return nil, fmt.Errorf("list a playback's events: %w", err) }
+// RecordEvents lists what the record says that happened. incidents is
+// the scope of the map.
+func (r Reading) RecordEvents(ctx context.Context, q Querier, incidents []string) ([]PlayEvent, error) {
 	workers, regions := make([]int64, len(r.People)), []int64{}
 	for i, person := range r.People {
 		workers[i] = person.ID
@@ -71,23 +70,38 @@ func (r Reading) Events(ctx context.Context, q Querier, incidents []string) ([]P
 	}
 	rows, err := q.Query(ctx, sqlPlayEvents, workers, r.From, r.To, Under(r.Scope), Under(incidents), regions)
 	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("list a playback's events: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, pgx.RowToStructByName[PlayEvent])
 	if err != nil {
-		return fail(err)
+		return nil, fmt.Errorf("list a playback's events: %w", err)
 	}
+	return list, nil
+}
+
+// MergeEvents are the events of both lists, by time.
+func MergeEvents(record, tracks []PlayEvent) []PlayEvent {
+	list := slices.Concat(record, tracks)
+	slices.SortStableFunc(list, func(a, b PlayEvent) int { return a.At.Compare(b.At) })
+	return list
+}
+
+// TrackEvents lists what geo/trail makes of the tracks: stays, gaps and outliers. Of what is not archived every fix is read.
+func (r Reading) TrackEvents(ctx context.Context, q Querier) ([]PlayEvent, error) {
+	fail := func(err error) ([]PlayEvent, error) { return nil, fmt.Errorf("list a playback's events: %w", err) }
 	p, err := r.plan(ctx, q)
 	if err != nil {
 		return nil, err
 	}
 	var (
+		list    []PlayEvent
 		nr      int32
 		day     time.Time
 		m       marks
 		foreign bool
 	)
-	if rows, err = q.Query(ctx, sqlPlayMarks, p.number, p.region, p.worker, p.day, Under(r.Scope)); err != nil {
+	rows, err := q.Query(ctx, sqlPlayMarks, p.kept.number, p.kept.region, p.kept.worker, p.kept.day, Under(r.Scope))
+	if err != nil {
 		return fail(err)
 	}
 	if _, err := pgx.ForEachRow(rows, []any{&nr, &day, &m.stays, &m.gaps, &m.outliers, &foreign}, func() error {
@@ -102,12 +116,8 @@ func (r Reading) Events(ctx context.Context, q Querier, incidents []string) ([]P
 		return fail(err)
 	}
 	var mu sync.Mutex
-	if err := together(p.raw, func(s personStretch) error {
-		fixes, err := r.tracks(ctx, q, s)
-		if err != nil || len(fixes) == 0 {
-			return err
-		}
-		midnight := BusinessDay(time.UnixMilli(fixes[0].Ms))
+	if err := r.rawTracks(ctx, q, p.raw, func(s personStretch, fixes []Tracked) error {
+		midnight := BusinessDay(s.from)
 		m := judge(fixes).marks(midnight)
 		mu.Lock()
 		defer mu.Unlock()
@@ -116,7 +126,6 @@ func (r Reading) Events(ctx context.Context, q Querier, incidents []string) ([]P
 	}); err != nil {
 		return fail(err)
 	}
-	slices.SortStableFunc(list, func(a, b PlayEvent) int { return a.At.Compare(b.At) })
 	return list, nil
 }
 

@@ -11,11 +11,18 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/gridward/gridward/geo/trail"
+)
+
+const (
+	// toJudge is how long before and after a piece of an overview fixes are read
+	// to judge those in it.
+	toJudge = 5 * time.Minute
+	// heardOften is the longest step in the overview of fixes that are not
+	// archived: a longer one is a gap, and shows as one before the events are known.
+	heardOften = 100 * time.Second
 )
 
 // Reading reads a playback's tracks: whose, when, and by what scope.
@@ -25,12 +32,21 @@ type Reading struct {
 	Scope    []string
 }
 
-// plan says what the archive answers for, as columns, and what only raw fixes do.
+// plan says what the archive answers for, and what only raw fixes do.
 type plan struct {
-	number         []int32 // of the person, for each kept day
+	kept keptDays
+	raw  []personStretch // of which the archive does not have all, by person
+}
+
+// keptDays are people's days in the archive, as columns.
+type keptDays struct {
+	number         []int32 // of the person
 	region, worker []int64
 	day            []time.Time
-	raw            []personStretch // of which the archive does not have all, by person
+}
+
+func (k *keptDays) add(person PlayPerson, number int32, at time.Time) {
+	k.number, k.region, k.worker, k.day = append(k.number, number), append(k.region, person.Region), append(k.worker, person.ID), append(k.day, dayDate(at))
 }
 
 // personStretch is a time of a person; mixed says that fixes came after it was
@@ -78,7 +94,7 @@ func (r Reading) plan(ctx context.Context, q Querier) (plan, error) {
 		for i := range r.People {
 			since := d
 			if till, ok := until[key{int32(i), dayDate(d)}]; ok && till.After(d) {
-				p.number, p.region, p.worker, p.day = append(p.number, int32(i)), append(p.region, region[i]), append(p.worker, worker[i]), append(p.day, dayDate(d))
+				p.kept.add(r.People[i], int32(i), d)
 				since = till
 			}
 			s := stretch{latest(since, r.From), earliest(d.Add(dayLong), r.To)}
@@ -112,31 +128,16 @@ const sqlPlayBodies = `
 SELECT s.nr, s.from_at, s.to_at, substring(s.body FROM s.start FOR s.size)
 FROM (SELECT n.nr, p.*, c.body` + playParts + ` ORDER BY n.nr, c.day, c.hour, c.seq, p.start) s`
 
-const sqlPlayRawCounts = `
-SELECT f.session_id, f.hour, count(*)::integer, min(f.at), max(f.at) FROM (
-  SELECT f.session_id, f.at, date_trunc('hour', f.at) AS hour FROM fix f WHERE f.region_id = $1 AND f.worker_id = $2 AND f.at >= $3 AND f.at < $4
-  UNION ALL
-  SELECT f.session_id, f.at, date_trunc('hour', f.at) FROM fix_outside f WHERE f.region_id = $1 AND f.worker_id = $2 AND f.at >= $3 AND f.at < $4
-    AND NOT EXISTS (SELECT FROM fix r WHERE r.region_id = f.region_id AND r.worker_id = f.worker_id AND r.at = f.at AND r.device_id = f.device_id)
-) f GROUP BY 1, 2`
+// Heard is when a person was heard first and last in a playback; zero: never.
+type Heard struct{ First, Last time.Time }
 
-// Heard is how much of a person there is in a playback.
-type Heard struct {
-	Fixes       int
-	First, Last time.Time // zero: nothing
-}
-
-func (h *Heard) add(n int, first, last time.Time) {
-	if n == 0 {
-		return
-	}
-	if h.Fixes == 0 || first.Before(h.First) {
+func (h *Heard) add(first, last time.Time) {
+	if h.First.IsZero() || first.Before(h.First) {
 		h.First = first
 	}
-	if h.Fixes == 0 || last.After(h.Last) {
+	if h.Last.IsZero() || last.After(h.Last) {
 		h.Last = last
 	}
-	h.Fixes += n
 }
 
 // HourFixes is how many fixes an hour holds.
@@ -145,21 +146,65 @@ type HourFixes struct {
 	Fixes int       `json:"fixes"`
 }
 
-// Count says how many fixes there are of each person, and in which hours.
-func (r Reading) Count(ctx context.Context, q Querier) ([]Heard, []HourFixes, error) {
-	heard, hours := make([]Heard, len(r.People)), map[int64]int{}
-	fail := func(err error) ([]Heard, []HourFixes, error) {
-		return nil, nil, fmt.Errorf("count a playback's fixes: %w", err)
+// Heard says between which instants each person was heard, without reading what
+// is not archived, and whether the archive has all of it.
+func (r Reading) Heard(ctx context.Context, q Querier) (heard []Heard, archived bool, err error) {
+	heard = make([]Heard, len(r.People))
+	p, err := r.plan(ctx, q)
+	if err != nil {
+		return nil, false, err
 	}
+	kept := p.kept
+	for _, s := range p.raw {
+		if s.mixed {
+			kept.add(r.People[s.number], s.number, s.from)
+		}
+	}
+	if err := r.archive(ctx, q, kept, func(nr int32, _ int, first, last time.Time) { heard[nr].add(first, last) }); err != nil {
+		return nil, false, err
+	}
+	raw, err := r.rawEnds(ctx, q, p.raw, func(nr int32, first, last time.Time) { heard[nr].add(first, last) })
+	return heard, raw == 0, err
+}
+
+// Count says how many fixes there are of each person, and in which hours. What
+// is not archived is counted fix by fix.
+func (r Reading) Count(ctx context.Context, q Querier) ([]int, []HourFixes, error) {
+	fixes, hours := make([]int, len(r.People)), map[int64]int{}
 	p, err := r.plan(ctx, q)
 	if err != nil {
 		return nil, nil, err
 	}
-	add := func(nr int32, n int, first, last time.Time) {
-		heard[nr].add(n, first, last)
-		if n > 0 {
-			hours[first.Truncate(hourLong).Unix()] += n
-		}
+	var mu sync.Mutex
+	add := func(nr int32, n int, first time.Time) {
+		mu.Lock()
+		defer mu.Unlock()
+		fixes[nr] += n
+		hours[first.Truncate(hourLong).Unix()] += n
+	}
+	if err := r.archive(ctx, q, p.kept, func(nr int32, n int, first, _ time.Time) { add(nr, n, first) }); err != nil {
+		return nil, nil, err
+	}
+	if err := r.rawCounts(ctx, q, p.raw, add); err != nil {
+		return nil, nil, err
+	}
+	out := make([]HourFixes, 0, len(hours))
+	for _, h := range slices.Sorted(maps.Keys(hours)) {
+		out = append(out, HourFixes{time.Unix(h, 0).UTC(), hours[h]})
+	}
+	return fixes, out, nil
+}
+
+// archive tells of each chunk of the days, as far as it lies in the playback,
+// how many fixes it holds, and the first and the last of them.
+func (r Reading) archive(ctx context.Context, q Querier, d keptDays, tell func(nr int32, n int, first, last time.Time)) error {
+	fail := func(err error) error { return fmt.Errorf("count a playback's fixes: %w", err) }
+	if len(d.number) == 0 {
+		return nil
+	}
+	rows, err := q.Query(ctx, sqlPlayCounts, d.number, d.region, d.worker, d.day, r.From, r.To, Under(r.Scope))
+	if err != nil {
+		return fail(err)
 	}
 	var (
 		nr, n       int32
@@ -167,134 +212,22 @@ func (r Reading) Count(ctx context.Context, q Querier) ([]Heard, []HourFixes, er
 		body        []byte
 		fixes       []trail.Fix
 	)
-	rows, err := q.Query(ctx, sqlPlayCounts, p.number, p.region, p.worker, p.day, r.From, r.To, Under(r.Scope))
-	if err != nil {
-		return fail(err)
-	}
 	if _, err := pgx.ForEachRow(rows, []any{&nr, &first, &last, &n, &body}, func() error {
 		if body == nil {
-			add(nr, int(n), first, last)
+			tell(nr, int(n), first, last)
 			return nil
 		}
 		if fixes, err = trail.Decode(fixes[:0], body); err != nil {
 			return err
 		}
 		if part := within(fixes, r.From, r.To); len(part) > 0 {
-			add(nr, len(part), time.UnixMilli(part[0].Ms), time.UnixMilli(part[len(part)-1].Ms))
+			tell(nr, len(part), time.UnixMilli(part[0].Ms), time.UnixMilli(part[len(part)-1].Ms))
 		}
 		return nil
 	}); err != nil {
 		return fail(err)
 	}
-	var mu sync.Mutex
-	err = together(p.raw, func(s personStretch) error {
-		list, err := r.rawCounts(ctx, q, s)
-		mu.Lock()
-		defer mu.Unlock()
-		for _, c := range list {
-			add(s.number, c.fixes, c.first, c.last)
-		}
-		return err
-	})
-	if err != nil {
-		return fail(err)
-	}
-	out := make([]HourFixes, 0, len(hours))
-	for _, h := range slices.Sorted(maps.Keys(hours)) {
-		out = append(out, HourFixes{time.Unix(h, 0).UTC(), hours[h]})
-	}
-	return heard, out, nil
-}
-
-// atOnce is how many people's raw fixes are read at a time.
-const atOnce = 4
-
-// together does something for each of the stretches: one after the other for a
-// person, for several people at a time.
-func together(list []personStretch, do func(s personStretch) error) error {
-	var all errgroup.Group
-	all.SetLimit(atOnce)
-	for len(list) > 0 {
-		n := 1
-		for n < len(list) && list[n].number == list[0].number {
-			n++
-		}
-		own := list[:n]
-		list = list[n:]
-		all.Go(func() error {
-			for _, s := range own {
-				if err := do(s); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return all.Wait()
-}
-
-type rawCount struct {
-	session     uuid.UUID
-	fixes       int
-	first, last time.Time
-}
-
-// rawCounts counts the raw fixes of a stretch that the scope covers, by hour and session.
-func (r Reading) rawCounts(ctx context.Context, q Querier, s personStretch) ([]rawCount, error) {
-	person := r.People[s.number]
-	if s.mixed {
-		tracks, err := r.tracks(ctx, q, s)
-		list := make([]rawCount, len(tracks))
-		for i := range tracks {
-			at := time.UnixMilli(tracks[i].Ms)
-			list[i] = rawCount{fixes: 1, first: at, last: at}
-		}
-		return list, err
-	}
-	rows, err := q.Query(ctx, sqlPlayRawCounts, person.Region, person.ID, s.from, s.to)
-	if err != nil {
-		return nil, err
-	}
-	var (
-		list    []rawCount
-		session *uuid.UUID
-		hour    time.Time
-		c       rawCount
-	)
-	if _, err := pgx.ForEachRow(rows, []any{&session, &hour, &c.fixes, &c.first, &c.last}, func() error {
-		if c.session = (uuid.UUID{}); session != nil {
-			c.session = *session
-		}
-		list = append(list, c)
-		return nil
-	}); err != nil || len(list) == 0 {
-		return nil, err
-	}
-	of := make([]Tracked, len(list))
-	for i := range list {
-		of[i].Session = list[i].session
-	}
-	seen, err := seenSessions(ctx, q, person.ID, of, r.Scope)
-	if err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(list, func(c rawCount) bool { return !seen[c.session] }), nil
-}
-
-// tracks reads the fixes of a stretch that the scope covers, by time.
-func (r Reading) tracks(ctx context.Context, q Querier, s personStretch) ([]Tracked, error) {
-	person := r.People[s.number]
-	if s.mixed {
-		return SeenTracks(ctx, q, person.Region, person.ID, s.from, s.to, r.Scope)
-	}
-	list, err := readRaw(ctx, q, person.Region, person.ID, s.from, s.to)
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
-	for i := range list {
-		list[i].Fix = list[i].Stored()
-	}
-	return seenTracks(ctx, q, person.ID, list, r.Scope)
+	return nil
 }
 
 // within are the fixes, ordered by time, of [from, to).
@@ -343,21 +276,59 @@ func frame(dst []byte, number int32, chunk []byte) []byte {
 	return append(dst, chunk...)
 }
 
-// Overview writes the simplified ways of all people as frames: at once what is
-// archived, then the others as they become ready. Several read from q at a time.
-func (r Reading) Overview(ctx context.Context, q Querier, w io.Writer) error {
-	return r.frames(ctx, q, w, sqlPlayLines, between, func(dst []byte, number int32, list []Tracked) []byte {
+// around are the fixes of a simplified way in [from, to), and one to either side:
+// what lies between two of them is known from both.
+func around(line []trail.Fix, from, to time.Time) []trail.Fix {
+	by := func(f trail.Fix, ms int64) int { return cmp.Compare(f.Ms, ms) }
+	a, _ := slices.BinarySearchFunc(line, from.UnixMilli(), by)
+	b, _ := slices.BinarySearchFunc(line, to.UnixMilli(), by)
+	return line[max(0, a-1):min(len(line), max(a, b)+1)]
+}
+
+// Overview writes the simplified ways of all people in [from, to) as frames: at
+// once what is archived, then the others as they become ready. Several read from
+// q at a time.
+func (r Reading) Overview(ctx context.Context, q Querier, w io.Writer, from, to time.Time) error {
+	piece, wide := r, r
+	piece.From, piece.To = latest(from, r.From), earliest(to, r.To)
+	wide.From, wide.To = latest(from.Add(-toJudge), r.From), earliest(to.Add(toJudge), r.To)
+	if !piece.From.Before(piece.To) {
+		return nil
+	}
+	p, err := wide.plan(ctx, q)
+	if err != nil {
+		return err
+	}
+	if err := piece.frames(ctx, q, w, sqlPlayLines, p.kept, func(line []trail.Fix) []trail.Fix {
+		return around(between(line, r.From, r.To), piece.From, piece.To)
+	}); err != nil {
+		return err
+	}
+	return r.write(ctx, q, w, p.raw, func(dst []byte, number int32, list []Tracked) []byte {
 		good := judge(list).good
 		for _, device := range slices.Sorted(maps.Keys(good)) {
-			dst = frame(dst, number, sketch(good[device]))
+			if fixes := within(good[device], piece.From, piece.To); len(fixes) > 0 {
+				dst = frame(dst, number, sketch(fixes, heardOften))
+			}
 		}
 		return dst
 	})
 }
 
-// Chunks writes every fix of all people as frames, those of a person ordered by time.
-func (r Reading) Chunks(ctx context.Context, q Querier, w io.Writer) error {
-	return r.frames(ctx, q, w, sqlPlayBodies, within, func(dst []byte, number int32, list []Tracked) []byte {
+// Chunks writes every fix of all people in [from, to) as frames, those of a
+// person ordered by time.
+func (r Reading) Chunks(ctx context.Context, q Querier, w io.Writer, from, to time.Time) error {
+	if r.From, r.To = latest(from, r.From), earliest(to, r.To); !r.From.Before(r.To) {
+		return nil
+	}
+	p, err := r.plan(ctx, q)
+	if err != nil {
+		return err
+	}
+	if err := r.frames(ctx, q, w, sqlPlayBodies, p.kept, func(fixes []trail.Fix) []trail.Fix { return within(fixes, r.From, r.To) }); err != nil {
+		return err
+	}
+	return r.write(ctx, q, w, p.raw, func(dst []byte, number int32, list []Tracked) []byte {
 		byDevice := map[int64][]trail.Fix{}
 		for i := range list {
 			byDevice[list[i].Device] = append(byDevice[list[i].Device], list[i].Fix)
@@ -371,11 +342,11 @@ func (r Reading) Chunks(ctx context.Context, q Querier, w io.Writer) error {
 	})
 }
 
-func (r Reading) frames(ctx context.Context, q Querier, w io.Writer, sql string, cut func(fixes []trail.Fix, from, to time.Time) []trail.Fix, put func(dst []byte, number int32, list []Tracked) []byte) error {
+// frames writes what the archive has of the days.
+func (r Reading) frames(ctx context.Context, q Querier, w io.Writer, sql string, d keptDays, cut func(fixes []trail.Fix) []trail.Fix) error {
 	fail := func(err error) error { return fmt.Errorf("read a playback: %w", err) }
-	p, err := r.plan(ctx, q)
-	if err != nil {
-		return err
+	if len(d.number) == 0 {
+		return nil
 	}
 	var (
 		out         []byte
@@ -384,7 +355,7 @@ func (r Reading) frames(ctx context.Context, q Querier, w io.Writer, sql string,
 		chunk       []byte
 		fixes       []trail.Fix
 	)
-	rows, err := q.Query(ctx, sql, p.number, p.region, p.worker, p.day, r.From, r.To, Under(r.Scope))
+	rows, err := q.Query(ctx, sql, d.number, d.region, d.worker, d.day, r.From, r.To, Under(r.Scope))
 	if err != nil {
 		return fail(err)
 	}
@@ -397,7 +368,7 @@ func (r Reading) frames(ctx context.Context, q Querier, w io.Writer, sql string,
 		if fixes, err = trail.Decode(fixes[:0], chunk); err != nil {
 			return err
 		}
-		if part := cut(fixes, r.From, r.To); len(part) > 0 {
+		if part := cut(fixes); len(part) > 0 {
 			out = frame(out, nr, trail.Encode(nil, part))
 		}
 		return nil
@@ -407,19 +378,19 @@ func (r Reading) frames(ctx context.Context, q Querier, w io.Writer, sql string,
 	if _, err := w.Write(out); err != nil {
 		return fail(err)
 	}
+	return nil
+}
+
+// write writes what put makes of the fixes of each stretch, as it becomes ready.
+func (r Reading) write(ctx context.Context, q Querier, w io.Writer, list []personStretch, put func(dst []byte, number int32, list []Tracked) []byte) error {
 	var mu sync.Mutex
-	if err := together(p.raw, func(s personStretch) error {
-		list, err := r.tracks(ctx, q, s)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		part := put(nil, s.number, list)
+	return r.rawTracks(ctx, q, list, func(s personStretch, fixes []Tracked) error {
+		part := put(nil, s.number, fixes)
 		mu.Lock()
 		defer mu.Unlock()
-		_, err = w.Write(part)
-		return err
-	}); err != nil {
-		return fail(err)
-	}
-	return nil
+		if _, err := w.Write(part); err != nil {
+			return fmt.Errorf("write a playback: %w", err)
+		}
+		return nil
+	})
 }

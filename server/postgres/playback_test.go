@@ -70,24 +70,28 @@ func TestTheOverviewOf500WorkersIsRight(t *testing.T) {
 	r := postgres.Reading{People: people, From: midnight, To: midnight.Add(24 * time.Hour), Scope: []string{fmt.Sprint(w.region, ".")}}
 	began = time.Now()
 	var over, full bytes.Buffer
-	if err := r.Overview(t.Context(), w.db.Pool, &over); err != nil {
+	if err := r.Overview(t.Context(), w.db.Pool, &over, r.From, r.To); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("the overview in %s, %d bytes", time.Since(began), over.Len())
 	lines := ways(t, over.Bytes())
-	if err := r.Chunks(t.Context(), w.db.Pool, &full); err != nil {
+	if err := r.Chunks(t.Context(), w.db.Pool, &full, r.From, r.To); err != nil {
 		t.Fatal(err)
 	}
 	fixes := ways(t, full.Bytes())
-	heard, hours, err := r.Count(t.Context(), w.db.Pool)
+	count, hours, err := r.Count(t.Context(), w.db.Pool)
 	if err != nil || len(hours) != 2 {
 		t.Fatalf("%v %v", hours, err)
+	}
+	heard, archived, err := r.Heard(t.Context(), w.db.Pool)
+	if err != nil || archived {
+		t.Fatal(archived, err)
 	}
 	for i := range people {
 		came := stored(raw[i])
 		got := fixes[uint32(i)]
-		if len(got) != n || heard[i].Fixes != n || heard[i].First.UnixMilli() != came[0].Ms || heard[i].Last.UnixMilli() != came[n-1].Ms {
-			t.Fatalf("worker %d: %d fixes in chunks, told %+v", i, len(got), heard[i])
+		if len(got) != n || count[i] != n || heard[i].First.UnixMilli() != came[0].Ms || heard[i].Last.UnixMilli() != came[n-1].Ms {
+			t.Fatalf("worker %d: %d fixes in chunks, told %d, %+v", i, len(got), count[i], heard[i])
 		}
 		for k := range got {
 			if got[k].Ms != came[k].Ms || got[k].Point != came[k].Point {

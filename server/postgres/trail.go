@@ -154,8 +154,16 @@ func rawTracks(ctx context.Context, q Querier, region, worker int64, from, to ti
 		days = append(days, dayDate(d))
 	}
 	kept, err := keptTracks(ctx, q, region, worker, days, from, to)
-	if err != nil || len(kept) == 0 {
-		return came, err
+	if err != nil {
+		return nil, err
+	}
+	return withKept(came, kept), nil
+}
+
+// withKept adds to fixes that came those that the archive alone has.
+func withKept(came, kept []Tracked) []Tracked {
+	if len(kept) == 0 {
+		return came
 	}
 	type key struct{ device, ms int64 }
 	both := make(map[key]int, len(came)) // two fixes of one millisecond are two
@@ -170,7 +178,7 @@ func rawTracks(ctx context.Context, q Querier, region, worker int64, from, to ti
 		}
 	}
 	sortTracks(came)
-	return came, nil
+	return came
 }
 
 const rawColumns = `f.device_id, f.session_id, f.grid_id, f.at, ST_X(f.geom), ST_Y(f.geom), f.accuracy, f.speed, f.course, f.flags, f.source`

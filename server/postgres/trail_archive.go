@@ -337,7 +337,7 @@ func chunksOf(all []Tracked, v verdict, midnight time.Time, hour int) []chunk {
 		fixes := groups[k]
 		last := fixes[len(fixes)-1]
 		first := hourOf(fixes[0])
-		c := chunk{hour: int16(first), seq: seqs[first], device: k.device, session: k.session, fixes: int32(len(fixes)), line: sketch(good[k]),
+		c := chunk{hour: int16(first), seq: seqs[first], device: k.device, session: k.session, fixes: int32(len(fixes)), line: sketch(good[k], 0),
 			from: time.UnixMilli(fixes[0].Ms), to: time.UnixMilli(last.Ms), west: math.MaxInt32, south: math.MaxInt32, east: math.MinInt32, north: math.MinInt32}
 		seqs[first]++
 		for _, f := range fixes {
@@ -359,12 +359,13 @@ func chunksOf(all []Tracked, v verdict, midnight time.Time, hour int) []chunk {
 }
 
 // sketch is the chunk that an overview draws of good fixes: those of their
-// outline, as exactly as a map of a street shows them.
-func sketch(good []trail.Fix) []byte {
+// outline, as exactly as a map of a street shows them, and of longer steps than
+// often, unless it is zero, some between.
+func sketch(good []trail.Fix, often time.Duration) []byte {
 	rough := func(v float64) float64 { return math.Round(v*perRough) / perRough }
-	fixes := slices.Clone(outline(good, overviewM-roughM))
+	fixes := slices.Clone(outline(good, overviewM-roughM, often))
 	for m := 2.0 * overviewM; len(fixes) > trail.MaxChunk; m *= 2 { // a day of them is in one chunk
-		fixes = outline(fixes, m)
+		fixes = outline(fixes, m, 0)
 	}
 	for i := range fixes {
 		f := &fixes[i]
@@ -377,14 +378,41 @@ func sketch(good []trail.Fix) []byte {
 
 // outline leaves out fixes while the place at every instant, on the straight
 // line between those that stay, is within so many metres of where a fix was.
-// Unlike a simplified shape it also keeps where somebody stood still.
-func outline(fixes []trail.Fix, metres float64) []trail.Fix {
+// Unlike a simplified shape it also keeps where somebody stood still, and no step
+// of those that stay is longer than often for another reason than silence.
+func outline(fixes []trail.Fix, metres float64, often time.Duration) []trail.Fix {
 	if len(fixes) < 3 {
 		return fixes
 	}
 	keep := make([]bool, len(fixes))
 	keep[0], keep[len(fixes)-1] = true, true
-	for todo := [][2]int{{0, len(fixes) - 1}}; len(todo) > 0; {
+	keepFar(fixes, keep, 0, len(fixes)-1, metres)
+	if often > 0 {
+		for last, i := 0, 1; i < len(fixes)-1; i++ {
+			if keep[i] || fixes[i+1].Ms-fixes[last].Ms > often.Milliseconds() {
+				keep[i], last = true, i
+			}
+		}
+		for last, i := 0, 1; i < len(fixes); i++ {
+			if keep[i] { // what was near to a longer line may be far from these
+				keepFar(fixes, keep, last, i, metres)
+				last = i
+			}
+		}
+	}
+	out := make([]trail.Fix, 0, 64)
+	for i, k := range keep {
+		if k {
+			out = append(out, fixes[i])
+		}
+	}
+	return out
+}
+
+// keepFar keeps, of the fixes between two that stay, those without which the
+// straight line would be too far from some.
+func keepFar(fixes []trail.Fix, keep []bool, from, to int, metres float64) {
+	for todo := [][2]int{{from, to}}; len(todo) > 0; {
 		s := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
 		a, b := &fixes[s[0]], &fixes[s[1]]
@@ -404,13 +432,6 @@ func outline(fixes []trail.Fix, metres float64) []trail.Fix {
 			todo = append(todo, [2]int{s[0], at}, [2]int{at, s[1]})
 		}
 	}
-	out := make([]trail.Fix, 0, 64)
-	for i, k := range keep {
-		if k {
-			out = append(out, fixes[i])
-		}
-	}
-	return out
 }
 
 var chunkColumns = []string{"region_id", "worker_id", "day", "hour", "seq", "device_id", "session_id", "from_at", "to_at", "fixes", "west", "south", "east", "north", "parts", "line", "body"}

@@ -18,12 +18,12 @@ export interface PlaybackOpened {
   id: string
   from: string
   to: string
+  archived: boolean
   workers: {
     worker: number
     name: string
     org_name: string
     role: string
-    fixes: number
     first_at: string | null
     last_at: string | null
   }[]
@@ -46,12 +46,12 @@ export function openingOf(opened: PlaybackOpened): Opening {
   return {
     from: Date.parse(opened.from),
     to: Date.parse(opened.to),
+    archived: opened.archived,
     people: opened.workers.map(one => ({
       worker: one.worker,
       name: one.name,
       org: one.org_name,
       role: one.role,
-      fixes: one.fixes,
       first: instant(one.first_at),
       last: instant(one.last_at),
     })),
@@ -61,22 +61,24 @@ export function openingOf(opened: PlaybackOpened): Opening {
 /** `over`: the playback has expired, and nothing more can be read by it. */
 export function feedOf(id: string, over: () => void): Feed {
   const path = `/playbacks/${id}`
+  const between = async (what: string, from: number, to: number, signal: AbortSignal): Promise<ArrayBuffer> => {
+    try {
+      return await bytes(
+        `${path}/${what}`,
+        { from: new Date(from).toISOString(), to: new Date(to).toISOString() },
+        signal,
+      )
+    } catch (error) {
+      if (error instanceof ApiError && error.kind === 'missing') over()
+      throw error
+    }
+  }
   return {
     overview: async (signal, take) => inParts(await stream(`${path}/overview`, signal), take),
-    chunks: async (from, to, signal) => {
-      try {
-        return await bytes(
-          `${path}/chunks`,
-          { from: new Date(from).toISOString(), to: new Date(to).toISOString() },
-          signal,
-        )
-      } catch (error) {
-        if (error instanceof ApiError && error.kind === 'missing') over()
-        throw error
-      }
-    },
-    events: async signal => {
-      const { events } = await get<{ events: EventTold[] | null }>(`${path}/events`, {}, signal)
+    piece: (from, to, signal) => between('overview', from, to, signal),
+    chunks: (from, to, signal) => between('chunks', from, to, signal),
+    events: async (of, signal) => {
+      const { events } = await get<{ events: EventTold[] | null }>(`${path}/events`, { of }, signal)
       return (events ?? []).map(
         (one): Told => ({
           at: Date.parse(one.at),

@@ -16,6 +16,8 @@ export interface MapOptions {
   /** Design pixels per CSS pixel, for texts and line widths. */
   unit: number
   label: string
+  /** The caller resizes the map himself. */
+  ownSize?: boolean
 }
 
 /** Everything else is added under one of these marks or above them all. */
@@ -54,6 +56,7 @@ export async function createMap(options: MapOptions): Promise<MapLibre> {
     center: options.center,
     zoom: options.zoom,
     bearing: options.bearing,
+    trackResize: !options.ownSize,
     attributionControl: false, // shown in the page's own foot line
     maxCanvasSize: [16384, 16384], // walls are wider than the default 4096
     fadeDuration: 0, // places all labels at once; a fade would spread them over seconds on a weak wall PC

@@ -57,7 +57,7 @@ interface Gpu {
   ringBuffer: WebGLBuffer
   ringCount: number
   lanes: WebGLTexture
-  rough: Sheet | null
+  rough: Sheet[]
   fine: Map<number, Sheet>
 }
 
@@ -118,8 +118,8 @@ export class TrailOverlay {
     const gpu = this.#gpu
     if (!gpu) return
     this.#room(gpu)
-    for (const sheet of [gpu.rough, ...gpu.fine.values()]) if (sheet) gpu.gl.deleteBuffer(sheet.buffer)
-    gpu.rough = null
+    for (const sheet of [...gpu.rough, ...gpu.fine.values()]) gpu.gl.deleteBuffer(sheet.buffer)
+    gpu.rough = []
     gpu.fine.clear()
     gpu.ringCount = 0
     this.#draw()
@@ -180,7 +180,7 @@ export class TrailOverlay {
       ringBuffer: gl.createBuffer(),
       ringCount: 0,
       lanes: gl.createTexture(),
-      rough: null,
+      rough: [],
       fine: new Map(),
     }
     gl.bindTexture(gl.TEXTURE_2D, gpu.lanes)
@@ -281,11 +281,15 @@ export class TrailOverlay {
       const start = slab * slabMs
       const end = start + slabMs
       if (end <= begin || start >= now) continue
-      if (gpu.rough && start > from) this.#range(gpu, gpu.rough, from, Math.min(start, now) - 1)
+      if (start > from) this.#roughly(gpu, from, Math.min(start, now) - 1)
       this.#range(gpu, sheet, Math.max(begin, start - slabMs), now)
       from = end
     }
-    if (gpu.rough && now > from) this.#range(gpu, gpu.rough, from, now)
+    if (now > from) this.#roughly(gpu, from, now)
+  }
+
+  #roughly(gpu: Gpu, from: number, to: number): void {
+    for (const sheet of gpu.rough) this.#range(gpu, sheet, from, to)
   }
 
   #range({ gl }: Gpu, sheet: Sheet, from: number, to: number): void {
@@ -342,9 +346,10 @@ export class TrailOverlay {
     const { gl } = gpu
     if (this.#version !== playback.version) {
       this.#version = playback.version
-      if (playback.rough && gpu.rough?.segments !== playback.rough) {
-        if (gpu.rough) gl.deleteBuffer(gpu.rough.buffer)
-        gpu.rough = this.#sheet(gl, playback.rough)
+      const held = new Map(gpu.rough.map(sheet => [sheet.segments, sheet]))
+      if (playback.rough.length !== held.size || playback.rough.some(one => !held.has(one))) {
+        gpu.rough = playback.rough.map(segments => held.get(segments) ?? this.#sheet(gl, segments))
+        for (const sheet of held.values()) if (!gpu.rough.includes(sheet)) gl.deleteBuffer(sheet.buffer)
         this.#stays(gpu, playback)
       }
       for (const [slab, sheet] of gpu.fine)

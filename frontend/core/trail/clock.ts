@@ -85,6 +85,11 @@ export class PlayClock {
     this.setSpeed(speeds[speeds.indexOf(this.#speed as 1) - 1] ?? this.#speed)
   }
 
+  /** Stands for a while without being stopped. */
+  rest(): void {
+    this.#tickedAt = null
+  }
+
   /** Moves on by the wall's time; `wall` is what requestAnimationFrame says. */
   tick(wall: number): void {
     if (!this.#playing) return

@@ -3,6 +3,7 @@
 // hollow, where he was last heard, since then. Nothing is shown before its time:
 // the far end of a gap is not known until he is heard from there.
 import { nowhere, type Path, upTo } from './path'
+import { common } from './spans'
 
 /** A silence of more than this is a gap, when fixes are read one by one. */
 export const gapMs = 120_000
@@ -86,6 +87,8 @@ export class Lane {
   /** Silences, from the server's cleaning: a simplified way cannot tell a gap from a straight walk. null: not known yet, and then every long step may be one. */
   silences: readonly Span[] | null = null
   stays: readonly Stay[] = []
+  /** What of the overview has been read; null: all of it. */
+  read: readonly Span[] | null = null
   /** Duty; empty when it is not known. */
   sessions: readonly Span[] = []
   /** Every fix, by hours of the clock that have been read. */
@@ -145,7 +148,7 @@ export class Lane {
   }
 
   at(t: number, out: Standing): Standing {
-    const pair = this.#pair(t)
+    const pair = this.read && !holding(this.read, t) ? null : this.#pair(t)
     if (!pair) {
       out.being = 'unseen'
       return out
@@ -217,6 +220,6 @@ export class Lane {
       from = silence.to
     }
     made.push({ from, to: Math.max(from, last) })
-    return made
+    return this.read ? common(made, this.read) : made
   }
 }

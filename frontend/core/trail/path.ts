@@ -59,6 +59,20 @@ function room(count: number): {
   }
 }
 
+const columns = ['t', 'x', 'y', 'speed', 'accuracy'] as const
+
+const part = (made: ReturnType<typeof room>, n: number): Path =>
+  n === made.t.length
+    ? { count: n, ...made }
+    : {
+        count: n,
+        t: made.t.slice(0, n),
+        x: made.x.slice(0, n),
+        y: made.y.slice(0, n),
+        speed: made.speed.slice(0, n),
+        accuracy: made.accuracy.slice(0, n),
+      }
+
 export const nowhere: Path = { count: 0, ...room(0) }
 
 /** The order in which fixes of several stretches follow each other; stretches of two devices may overlap. */
@@ -99,15 +113,41 @@ export function pathOf(stretches: readonly Fixes[], frame: Frame, strays?: Reado
     made.accuracy[n] = one.accuracy[i]!
     n++
   }
-  if (n === total) return { count: n, ...made }
-  return {
-    count: n,
-    t: made.t.slice(0, n),
-    x: made.x.slice(0, n),
-    y: made.y.slice(0, n),
-    speed: made.speed.slice(0, n),
-    accuracy: made.accuracy.slice(0, n),
+  return part(made, n)
+}
+
+/** Two parts of a way as one; of an instant that both tell, the first counts. */
+export function merged(a: Path, b: Path): Path {
+  if (a.count === 0 || b.count === 0) return a.count === 0 ? b : a
+  const made = room(a.count + b.count)
+  let n = 0
+  const put = (one: Path, from: number, to: number): void => {
+    for (const column of columns) made[column].set(one[column].subarray(from, to), n)
+    n += to - from
   }
+  for (let i = 0, j = 0; i < a.count || j < b.count; ) {
+    // runs of one part: nearly always there are two
+    const i1 = j < b.count ? upTo(a.t, a.count, b.t[j]!) : a.count
+    put(a, i, i1)
+    i = i1
+    if (i > 0 && j < b.count && a.t[i - 1] === b.t[j]) j++
+    const j1 = i < a.count ? upTo(b.t, b.count, a.t[i]! - 1) : b.count
+    if (j1 > j) put(b, j, j1)
+    j = Math.max(j, j1)
+  }
+  return part(made, n)
+}
+
+/** The way without what was found to be astray. */
+export function without(path: Path, strays: ReadonlySet<number>, frame: Frame): Path {
+  const made = room(path.count)
+  let n = 0
+  for (let i = 0; i < path.count; i++) {
+    if (strays.has(path.t[i]! + frame.start)) continue
+    for (const column of columns) made[column][n] = path[column][i]!
+    n++
+  }
+  return part(made, n)
 }
 
 /** How many of the first `count` times are at or before t: the index of the first later one. */

@@ -95,8 +95,15 @@ export class SegmentPile {
   readonly #pile = new Pile()
 
   /** The way of a lane; what lies in a silence is not walked. */
-  walk(lane: number, of: Lane, path: Path, joined: (t0: number, t1: number) => boolean): void {
-    for (let i = 0; i + 1 < path.count && this.#pile.count < most; i++) {
+  walk(
+    lane: number,
+    of: Lane,
+    path: Path,
+    joined: (t0: number, t1: number) => boolean,
+    first = 0,
+    end = path.count,
+  ): void {
+    for (let i = first; i + 1 < end && this.#pile.count < most; i++) {
       const t0 = path.t[i]!
       const t1 = path.t[i + 1]!
       if (!joined(t0, t1)) continue

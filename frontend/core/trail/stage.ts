@@ -6,6 +6,7 @@ import { PlayClock } from './clock'
 import type { Choice, PlayEvent } from './events'
 import type { Span } from './lane'
 import type { Playback } from './playback'
+import { common } from './spans'
 
 export interface Actor {
   draw: (offset: number) => void
@@ -23,9 +24,13 @@ export interface Pace {
 }
 
 const aimEvery = 250
-const bite = 4
+/** What decoding may take of a frame, ms: at least, at most, and of the time from one to the next. */
+const bite = { least: 4, most: 40, part: 0.15 }
 const tellEvery = 200
 const quietLeast = 300_000
+/** Wall milliseconds that must have been read ahead of the playhead, and how many when it has had to wait. */
+const little = 300
+const enough = 2_000
 
 export class Stage {
   readonly clock = new PlayClock()
@@ -33,6 +38,8 @@ export class Stage {
   readonly offset = new Store(0)
   /** Raised when a playback has learned something, or the cast has changed. */
   readonly version = new Store(0)
+  /** What is at the playhead is still being read: it stands until there is some of it. */
+  readonly waiting = new Store(false)
   /** Passes over what nobody was heard in. */
   skipQuiet = true
   pace: Pace = { frames: 0, longest: 0, late: 0, since: 0, work: 0 }
@@ -44,6 +51,7 @@ export class Stage {
   #aimedAt = Number.NEGATIVE_INFINITY
   #toldAt = Number.NEGATIVE_INFINITY
   #drewAt = 0
+  #wall = 0
 
   constructor() {
     this.clock.subscribe(() => {
@@ -78,13 +86,25 @@ export class Stage {
     this.clock.span(Math.floor(from / 60_000) * 60_000, Math.ceil(to / 60_000) * 60_000)
     // whoever has not begun begins with the first of all
     if (waiting) this.clock.seek(this.clock.from)
+    this.#hush()
+    this.version.set(this.version.get() + 1)
+    this.touch()
+  }
+
+  #hush(): void {
     // both sides must be quiet
     this.#quiet =
       this.#playbacks
         .map(one => one.quiet(quietLeast))
         .reduce<Span[] | null>((all, quiet) => (all === null ? quiet : common(all, quiet)), null) ?? []
-    this.version.set(this.version.get() + 1)
-    this.touch()
+  }
+
+  /** Whether what comes next has been read: having waited, one goes on when there is enough for a while. */
+  #ready(): boolean {
+    const { offset, to, speed, playing } = this.clock
+    const lead = playing ? speed * (this.waiting.get() ? enough : little) : 0
+    const at = Math.min(offset, to - 1)
+    return this.#playbacks.every(one => one.ready(at, Math.min(to, at + lead)))
   }
 
   add(actor: Actor): () => void {
@@ -135,16 +155,21 @@ export class Stage {
     this.#raf = 0
     const began = performance.now()
     const { clock } = this
-    clock.tick(wall)
+    const ready = this.#ready()
+    this.waiting.set(!ready)
+    if (ready) clock.tick(wall)
+    else clock.rest()
     if (clock.playing && this.skipQuiet) {
       const silence = this.#quiet.find(one => one.from < clock.offset && clock.offset < one.to - 1000)
       if (silence && silence.to < clock.to) clock.seek(silence.to)
     }
     if (wall - this.#aimedAt >= aimEvery) {
       this.#aimedAt = wall
-      for (const one of this.#playbacks) one.slabs.aim(clock.offset, clock.speed, clock.playing)
+      for (const one of this.#playbacks) one.aim(clock.offset, clock.speed, clock.playing)
     }
-    for (const one of this.#playbacks) one.slabs.step(bite)
+    const time = Math.max(bite.least, Math.min(bite.most, (wall - this.#wall) * bite.part))
+    this.#wall = wall
+    for (const one of this.#playbacks) one.step(time)
     for (const actor of this.#actors) actor.draw(clock.offset)
     this.#measure(wall, began)
     if (!clock.playing || wall - this.#toldAt >= tellEvery) {
@@ -153,10 +178,11 @@ export class Stage {
       const versions = this.#playbacks.map(one => one.version).join()
       if (versions !== this.#versions) {
         this.#versions = versions
+        this.#hush()
         this.version.set(this.version.get() + 1)
       }
     }
-    if (clock.playing || this.#playbacks.some(one => one.slabs.busy)) this.touch()
+    if (clock.playing || this.#playbacks.some(one => one.busy)) this.touch()
   }
 
   #measure(wall: number, began: number): void {
@@ -171,17 +197,4 @@ export class Stage {
     pace.work += performance.now() - began
     this.#drewAt = wall
   }
-}
-
-/** Where both lists of spans agree. */
-export function common(a: readonly Span[], b: readonly Span[]): Span[] {
-  const made: Span[] = []
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    const from = Math.max(a[i]!.from, b[j]!.from)
-    const to = Math.min(a[i]!.to, b[j]!.to)
-    if (from < to) made.push({ from, to })
-    if (a[i]!.to < b[j]!.to) i++
-    else j++
-  }
-  return made
 }

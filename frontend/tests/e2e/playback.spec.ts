@@ -3,7 +3,7 @@ import { expect, type House, test } from './house'
 
 interface Opened {
   id: string
-  workers: { worker: number; name: string; fixes: number }[]
+  workers: { worker: number; name: string; first_at: string | null; last_at: string | null }[]
 }
 
 interface Inside {
@@ -49,7 +49,9 @@ async function findPast(api: APIRequestContext): Promise<Past> {
   const walked = async (day: string): Promise<Opened['workers']> => {
     const answer = await api.post('/api/v1/playbacks', { data: { org, day, purpose: '测试准备' } })
     if (answer.status() !== 201) return []
-    return ((await answer.json()) as Opened).workers.filter(one => one.fixes > 100)
+    return ((await answer.json()) as Opened).workers.filter(
+      ({ first_at, last_at }) => first_at && last_at && Date.parse(last_at) - Date.parse(first_at) > hour,
+    )
   }
   await expect
     .poll(async () => (await walked(days[0])).length, { timeout: 150_000, intervals: [1_000] })

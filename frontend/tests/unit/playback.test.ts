@@ -1,5 +1,5 @@
 import { systemsOf } from '@core/api/playback'
-import { common } from '@core/trail/stage'
+import { common } from '@core/trail/spans'
 import { describe, expect, it } from 'vitest'
 import { asksOf, castOf, offsetOf, queryOf } from '../../apps/console/playback/ask'
 

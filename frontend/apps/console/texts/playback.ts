@@ -48,7 +48,11 @@ export const playback = {
     'This playback has expired (2 hours). Give the purpose again',
   ],
   'play.reading': ['正在读取概览…', 'Reading the overview…'],
-  'play.more': ['其余人员的轨迹正在读取…', 'The ways of the others are being read…'],
+  'play.more': ['当日轨迹尚未归档，已读取 {n}%', 'Not archived yet: {n}% of the day read'],
+  'play.waiting': [
+    '已播放到读取之处，等待后续轨迹（已读取 {n}%）',
+    'Waiting for what is still being read ({n}% so far)',
+  ],
   'play.broke': ['轨迹没有读全，请重新打开', 'Not all tracks were read; open the playback again'],
   'play.events.failed': [
     '事件与中断没有读到：较长的间隔一律按中断显示',
