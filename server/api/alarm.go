@@ -114,10 +114,8 @@ func (a *API) alarmRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "alarms.exported", "", map[string]any{"rows": len(list)}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "alarms.exported", "", map[string]any{"rows": len(list)}); err != nil {
+			return nil, err
 		}
 		list, next := cut(in.Paging, list, func(x postgres.Alarm) any { return alarmCursor{x.At, x.ID} })
 		out := alarmList{Alarms: make([]alarmBody, len(list)), Next: next}

@@ -272,10 +272,8 @@ func (a *API) assessScoreRoutes() {
 				t.Title = access.MaskText(t.Title)
 			}
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "assess.exported", in.Item, map[string]any{"period": p.ID, "rows": len(out.Things), "format": in.Format}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "assess.exported", in.Item, map[string]any{"period": p.ID, "rows": len(out.Things), "format": in.Format}); err != nil {
+			return nil, err
 		}
 		return &struct {
 			ListHead

@@ -270,10 +270,8 @@ func (a *API) deliveryRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "deliveries.exported", "", map[string]any{"rows": len(list)}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "deliveries.exported", "", map[string]any{"rows": len(list)}); err != nil {
+			return nil, err
 		}
 		list, next := cut(in.Paging, list, func(d postgres.Delivery) any { return deliveryCursor{d.CreatedAt, d.ID} })
 		return &struct {

@@ -124,10 +124,8 @@ func (a *API) listRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "incidents.exported", "", map[string]any{"rows": len(found.Incidents), "format": in.Format}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "incidents.exported", "", map[string]any{"rows": len(found.Incidents), "format": in.Format}); err != nil {
+			return nil, err
 		}
 		list, next := cut(in.Paging, found.Incidents, cursorOf(f.Due))
 		list = onScreen(who, list)

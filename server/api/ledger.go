@@ -113,10 +113,8 @@ func (a *API) ledgerRoutes() {
 				return nil, err
 			}
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "ledger.exported", "", map[string]any{"rows": len(list), "from": out.From, "to": out.To, "grid": in.Grid, "org": in.Org}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "ledger.exported", "", map[string]any{"rows": len(list), "from": out.From, "to": out.To, "grid": in.Grid, "org": in.Org}); err != nil {
+			return nil, err
 		}
 		out.Rows, out.Next = cut(in.Paging, list, func(r postgres.LedgerRow) any {
 			at.At, at.Ref = r.At, r.Ref

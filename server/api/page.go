@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/uuid"
 
+	"github.com/gridward/gridward/server/access"
 	"github.com/gridward/gridward/server/fault"
 	"github.com/gridward/gridward/server/incident"
 )
@@ -35,6 +37,14 @@ const exportRows = 5000
 
 // export reports whether the list leaves the house as a file.
 func (p Paging) export() bool { return p.Format == "csv" || p.Format == "xlsx" }
+
+// exported records that who takes a list out of the house.
+func (a *API) exported(ctx context.Context, p Paging, who access.Session, action, object string, detail map[string]any) error {
+	if !p.export() {
+		return nil
+	}
+	return a.audit(ctx, a.DB.Pool, who, action, object, detail)
+}
 
 // cut splits a page off list: what is shown, and the cursor of the next page.
 func cut[T any](p Paging, list []T, cursor func(T) any) ([]T, string) {

@@ -334,10 +334,8 @@ func (a *API) patrolRoutes() {
 		}
 		body.matching(in.Q, in.State)
 		body.Rows = slices.DeleteFunc(body.Rows, func(r boardRow) bool { return r.Code <= after })
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "patrol_board.exported", monday.String(), map[string]any{"rows": len(body.Rows)}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "patrol_board.exported", monday.String(), map[string]any{"rows": len(body.Rows)}); err != nil {
+			return nil, err
 		}
 		body.Rows, body.Next = cut(in.Paging, body.Rows, func(r boardRow) any { return r.Code })
 		return &struct {

@@ -107,10 +107,8 @@ func (a *API) skillRoutes() {
 		for _, s := range known {
 			names[s.Code] = s.Name
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "worker_skills.exported", "", map[string]any{"rows": len(list)}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "worker_skills.exported", "", map[string]any{"rows": len(list)}); err != nil {
+			return nil, err
 		}
 		list, next := cut(in.Paging, list, func(w postgres.Able) any { return w.Worker })
 		for i := range list {

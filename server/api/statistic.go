@@ -528,10 +528,8 @@ func (a *API) statisticRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "incidents.exported", in.Metric, map[string]any{"rows": len(found.Incidents), "format": in.Format, "by": in.By, "key": in.Key}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "incidents.exported", in.Metric, map[string]any{"rows": len(found.Incidents), "format": in.Format, "by": in.By, "key": in.Key}); err != nil {
+			return nil, err
 		}
 		list, next := cut(in.Paging, found.Incidents, func(i incident.Incident) any {
 			at := when[i.ID]

@@ -248,10 +248,8 @@ func (a *API) visitDictionaryRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "info_records.exported", "", map[string]any{"rows": len(list)}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "info_records.exported", "", map[string]any{"rows": len(list)}); err != nil {
+			return nil, err
 		}
 		list, next := cut(in.Paging, list, func(r postgres.InfoRecord) any { return incidentCursor{r.At, r.ID} })
 		for i, r := range list {

@@ -135,10 +135,8 @@ func (a *API) visitObjectRoutes() {
 				return nil, err
 			}
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "visit_objects.exported", "", map[string]any{"rows": len(list)}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "visit_objects.exported", "", map[string]any{"rows": len(list)}); err != nil {
+			return nil, err
 		}
 		out.Objects, out.Next = cut(in.Paging, list, func(o postgres.VisitObject) any {
 			c := postgres.VisitObjectCursor{ID: o.ID}

@@ -101,10 +101,8 @@ func (a *API) watchLogRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "watch_log.exported", "", map[string]any{"rows": len(list)}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "watch_log.exported", "", map[string]any{"rows": len(list)}); err != nil {
+			return nil, err
 		}
 		list, next := cut(in.Paging, list, func(e postgres.WatchEntry) any { return incidentCursor{e.At, e.ID} })
 		return &struct {

@@ -109,10 +109,8 @@ func (a *API) whistleRoutes() {
 		if err != nil {
 			return nil, err
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "whistles.exported", "", map[string]any{"rows": len(list)}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "whistles.exported", "", map[string]any{"rows": len(list)}); err != nil {
+			return nil, err
 		}
 		list, next := cut(in.Paging, list, func(w incident.Whistle) any { return incidentCursor{w.RaisedAt, w.ID} })
 		for i := range list {

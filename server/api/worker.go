@@ -175,10 +175,8 @@ func (a *API) workerRoutes() {
 				list = append(list, b)
 			}
 		}
-		if in.export() {
-			if err := a.audit(ctx, a.DB.Pool, who, "workers.exported", "", map[string]any{"rows": len(list)}); err != nil {
-				return nil, err
-			}
+		if err := a.exported(ctx, in.Paging, who, "workers.exported", "", map[string]any{"rows": len(list)}); err != nil {
+			return nil, err
 		}
 		list, next := cut(in.Paging, list, func(w workerBody) any { return w.ID })
 		return &struct {
