@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -11,6 +12,7 @@ import (
 	"github.com/gridward/gridward/server/access"
 	"github.com/gridward/gridward/server/courier"
 	"github.com/gridward/gridward/server/incident"
+	"github.com/gridward/gridward/server/pgtest"
 	"github.com/gridward/gridward/server/postgres"
 )
 
@@ -26,17 +28,7 @@ func TestACommandWaitsForNoReceiver(t *testing.T) {
 	}))
 	defer receiver.Close()
 	ctx := t.Context()
-	var street int64
-	if err := h.db.Pool.QueryRow(ctx, `INSERT INTO org (region_id, path, code, kind, name, pinyin) VALUES (0, '', '990101001', 'street', '明湖街道', 'mhjd') RETURNING id`).Scan(&street); err != nil {
-		t.Fatal(err)
-	}
-	var path string
-	if err := h.db.Pool.QueryRow(ctx, `UPDATE org SET region_id = id, path = id || '.' WHERE id = $1 RETURNING path`, street).Scan(&path); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := h.db.Pool.Exec(ctx, `INSERT INTO region (id) VALUES ($1)`, street); err != nil {
-		t.Fatal(err)
-	}
+	street := pgtest.Street(t, h.db)
 	c := postgres.Channel{Org: street, Kind: "webhook", Name: "区平台", Enabled: true, Events: []string{"incident.*"}, Tiers: []int16{}, Urgencies: []string{}, Settings: map[string]string{"url": receiver.URL}}
 	if _, err := postgres.InsertChannel(ctx, h.db.Pool, c, map[string]string{"secret": courier.NewSecret()}, courier.NewAckKey(), 0, h.clock()); err != nil {
 		t.Fatal(err)
@@ -45,7 +37,7 @@ func TestACommandWaitsForNoReceiver(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	by := access.Principal{Account: account, Login: "operator", Name: "李值班", Posts: []access.Post{{Org: street, Path: path, Region: street, Name: "明湖街道", Role: access.Operator}}}
+	by := access.Principal{Account: account, Login: "operator", Name: "李值班", Posts: []access.Post{{Org: street, Path: fmt.Sprintf("%d.", street), Region: street, Name: "明湖街道", Role: access.Operator}}}
 	inc, _, err := h.desk.Report(ctx, by, incident.Draft{Title: "井盖缺失", Address: "明湖路 1 号"})
 	if err != nil {
 		t.Fatal(err)

@@ -22,13 +22,7 @@ func sealedHouse(t *testing.T) (db *postgres.DB, start func(data, env string, ar
 	t.Helper()
 	db = pgtest.New(t)
 	ctx := t.Context()
-	var street int64
-	if err := db.Pool.QueryRow(ctx, `INSERT INTO org (region_id, path, code, kind, name, pinyin) VALUES (1, '1.', '990101001', 'street', '明湖街道', 'mhjd') RETURNING id`).Scan(&street); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := db.Pool.Exec(ctx, `INSERT INTO region (id) VALUES ($1)`, street); err != nil {
-		t.Fatal(err)
-	}
+	street := pgtest.Street(t, db)
 	c := postgres.Channel{Org: street, Kind: "smtp", Name: "街道邮箱", Enabled: true, Events: []string{"incident.*"}, Tiers: []int16{}, Urgencies: []string{}}
 	if _, err := postgres.InsertChannel(ctx, db.Pool, c, map[string]string{"password": "open sesame"}, courier.NewAckKey(), 0, time.Now()); err != nil {
 		t.Fatal(err)

@@ -96,10 +96,8 @@ func newWorld(t *testing.T) *world {
 			t.Fatalf("%v: %s", err, sql)
 		}
 	}
-	one(&w.street, `INSERT INTO org (region_id, path, code, kind, name, pinyin) VALUES (0, '', '990101001', 'street', '明湖街道', 'mhjd') RETURNING id`)
+	w.street = pgtest.Street(t, w.db)
 	streetPath := fmt.Sprintf("%d.", w.street)
-	w.exec(`UPDATE org SET region_id = id, path = $2 WHERE id = $1`, w.street, streetPath)
-	w.exec(`INSERT INTO region (id) VALUES ($1)`, w.street)
 	w.exec(`INSERT INTO category (code, name) VALUES ('01', '市容环境'), ('02', '公共安全')`)
 	w.board = board.New(time.Now)
 	hash := signin.HashPassword(password)

@@ -51,16 +51,7 @@ func TestClocksCostThreeRoundTrips(t *testing.T) {
 	db := &postgres.DB{Pool: pool}
 	now := time.Date(2026, 3, 9, 2, 0, 0, 0, time.UTC)
 	d := New(db, nil, func() time.Time { return now }, func(int64) {})
-	var street int64
-	for _, sql := range []string{
-		`INSERT INTO org (region_id, path, code, kind, name) VALUES (0, '', '990101001', 'street', '明湖街道') RETURNING id`,
-		`UPDATE org SET region_id = id, path = id || '.' RETURNING id`,
-		`INSERT INTO region (id) SELECT id FROM org RETURNING id`,
-	} {
-		if err := pool.QueryRow(t.Context(), sql).Scan(&street); err != nil {
-			t.Fatal(err)
-		}
-	}
+	street := pgtest.Street(t, db)
 	if _, err := pool.Exec(t.Context(), `INSERT INTO sla_rule (stage, category, limit_n, limit_unit) SELECT 'handle', 'C' || n, 1, 'wd' FROM generate_series(1, 2000) n`); err != nil {
 		t.Fatal(err)
 	}

@@ -46,9 +46,7 @@ func newStreet(t testing.TB) *street {
 	}
 	s.db = db
 	t.Cleanup(db.Close)
-	s.scan(&s.region, `INSERT INTO org (region_id, path, code, kind, name) VALUES (0, '', '990101001', 'street', '明湖街道') RETURNING id`)
-	s.exec(`UPDATE org SET region_id = id, path = id || '.' WHERE id = $1`, s.region)
-	s.exec(`INSERT INTO region (id) VALUES ($1)`, s.region)
+	s.region = pgtest.Street(t, s.db)
 	for i, west := range []float64{114.20, 114.21} {
 		var id int64
 		s.scan(&id, `INSERT INTO grid (region_id, org_id, code) VALUES ($1, $1, $2) RETURNING id`, s.region, fmt.Sprintf("99010100100000%d", i+1))

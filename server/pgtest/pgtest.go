@@ -50,6 +50,26 @@ func New(t testing.TB) *postgres.DB {
 	return db
 }
 
+// Street puts the street 明湖街道 into an empty database, which is a region of
+// its own, and returns its organisation.
+func Street(t testing.TB, db *postgres.DB) (org int64) {
+	t.Helper()
+	err := pgx.BeginFunc(t.Context(), db.Pool, func(tx pgx.Tx) error {
+		if err := tx.QueryRow(t.Context(), `INSERT INTO org (region_id, path, code, kind, name, pinyin) VALUES (0, '', '990101001', 'street', '明湖街道', 'mhjd') RETURNING id`).Scan(&org); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(t.Context(), `UPDATE org SET region_id = id, path = id || '.' WHERE id = $1`, org); err != nil {
+			return err
+		}
+		_, err := tx.Exec(t.Context(), `INSERT INTO region (id) VALUES ($1)`, org)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("put the street in: %v", err)
+	}
+	return org
+}
+
 // DSN returns the owner's DSN of a fresh, migrated database.
 func DSN(t testing.TB) string {
 	t.Helper()

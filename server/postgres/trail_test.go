@@ -31,9 +31,7 @@ type walked struct {
 func newWalked(t testing.TB) *walked {
 	t.Helper()
 	w := &walked{t: t, db: pgtest.New(t), device: map[int64]int64{}}
-	w.one(&w.region, `INSERT INTO org (region_id, path, code, kind, name) VALUES (0, '', '990101001', 'street', '明湖街道') RETURNING id`)
-	w.exec(`UPDATE org SET region_id = id, path = id || '.' WHERE id = $1`, w.region)
-	w.exec(`INSERT INTO region (id) VALUES ($1)`, w.region)
+	w.region = pgtest.Street(t, w.db)
 	return w
 }
 

@@ -42,10 +42,8 @@ func newTown(t *testing.T, catalogue string) *town {
 			t.Fatalf("%v: %s", err, sql)
 		}
 	}
-	var street, n int64
-	one(&street, `INSERT INTO org (region_id, path, code, kind, name) VALUES (0, '', '990101001', 'street', '明湖街道') RETURNING id`)
-	one(&n, `UPDATE org SET region_id = id, path = id || '.' WHERE id = $1 RETURNING id`, street)
-	one(&n, `INSERT INTO region (id) VALUES ($1) RETURNING id`, street)
+	var n int64
+	street := pgtest.Street(t, w.db)
 	w.path["street"] = fmt.Sprintf("%d.", street)
 	for i, name := range []string{"东湖", "西山"} {
 		var org, grid int64

@@ -16,16 +16,7 @@ import (
 func TestALateAcknowledgementRingsOnceAfterARestart(t *testing.T) {
 	t.Parallel()
 	db := pgtest.New(t)
-	var street int64
-	for _, sql := range []string{
-		`INSERT INTO org (region_id, path, code, kind, name) VALUES (0, '', '990101001', 'street', '明湖街道') RETURNING id`,
-		`UPDATE org SET region_id = id, path = id || '.' RETURNING id`,
-		`INSERT INTO region (id) SELECT id FROM org RETURNING id`,
-	} {
-		if err := db.Pool.QueryRow(t.Context(), sql).Scan(&street); err != nil {
-			t.Fatal(err)
-		}
-	}
+	street := pgtest.Street(t, db)
 	account, err := postgres.InsertAccount(t.Context(), db.Pool, postgres.Account{Login: "z", Name: "赵一", PasswordHash: "-"})
 	if err != nil {
 		t.Fatal(err)

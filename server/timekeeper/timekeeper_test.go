@@ -27,10 +27,8 @@ func TestJobsThatRing(t *testing.T) {
 			t.Fatalf("%v: %s", err, sql)
 		}
 	}
-	var street, worker, n int64
-	one(&street, `INSERT INTO org (region_id, path, code, kind, name, pinyin) VALUES (0, '', '990101001', 'street', '明湖街道', 'mhjd') RETURNING id`)
-	one(&n, `UPDATE org SET region_id = id, path = id || '.' WHERE id = $1 RETURNING id`, street)
-	one(&n, `INSERT INTO region (id) VALUES ($1) RETURNING id`, street)
+	var worker int64
+	street := pgtest.Street(t, db)
 	one(&worker, `INSERT INTO worker (region_id, org_id, code, name) VALUES ($1, $1, 'W1', '赵一') RETURNING id`, street)
 	photos, err := blob.Open(t.TempDir())
 	if err != nil {

@@ -47,9 +47,7 @@ type house struct {
 func newHouse(t *testing.T) *house {
 	t.Helper()
 	h := &house{t: t, db: pgtest.New(t), now: time.Now().UTC().Truncate(time.Second)}
-	h.scan(`INSERT INTO org (region_id, path, code, kind, name) VALUES (0, '', '990101001', 'street', '明湖街道') RETURNING id`, &h.region)
-	h.exec(`UPDATE org SET region_id = id, path = id || '.' WHERE id = $1`, h.region)
-	h.exec(`INSERT INTO region (id) VALUES ($1)`, h.region)
+	h.region = pgtest.Street(t, h.db)
 	for i, west := range []float64{114.20, 114.21} {
 		var id int64
 		h.scan(`INSERT INTO grid (region_id, org_id, code) VALUES ($1, $1, $2) RETURNING id`, &id, h.region, "99010100100000"+string(rune('1'+i)))

@@ -42,16 +42,7 @@ func newRoom(t *testing.T, path string, gateway http.Handler) *room {
 	t.Helper()
 	h := &room{t: t, db: pgtest.New(t)}
 	ctx := t.Context()
-	one := func(to any, sql string, args ...any) {
-		t.Helper()
-		if err := h.db.Pool.QueryRow(ctx, sql, args...).Scan(to); err != nil {
-			t.Fatalf("%v: %s", err, sql)
-		}
-	}
-	var region, n int64
-	one(&region, `INSERT INTO org (region_id, path, code, kind, name) VALUES (0, '', '990101001', 'street', '明湖街道') RETURNING id`)
-	one(&n, `UPDATE org SET region_id = id, path = id || '.' WHERE id = $1 RETURNING id`, region)
-	one(&n, `INSERT INTO region (id) VALUES ($1) RETURNING id`, region)
+	region := pgtest.Street(t, h.db)
 	for i := range h.account {
 		id, err := postgres.InsertAccount(ctx, h.db.Pool, postgres.Account{Login: fmt.Sprint("o", i), Name: "周值班", PasswordHash: "-"})
 		if err != nil {
