@@ -66,6 +66,7 @@ func TestTheDemoHasAPast(t *testing.T) {
 	}{
 		"every outing is a session":         {`SELECT count(*) FROM duty_session WHERE source = 'history'`, len(past.Outings), len(past.Outings)},
 		"every fix is there":                {`SELECT count(*) FROM fix`, n, n},
+		"days the archive is not told of":   {`SELECT count(*) FROM (SELECT DISTINCT worker_id, (at AT TIME ZONE 'Asia/Shanghai')::date AS day FROM fix) f WHERE NOT EXISTS (SELECT FROM trail_day t WHERE t.worker_id = f.worker_id AND t.day = f.day AND t.dirty)`, 0, 0},
 		"most fixes are in a grid":          {`SELECT count(grid_id) FROM fix`, n * 8 / 10, n},
 		"who moved":                         {`SELECT count(DISTINCT worker_id) FROM fix`, 140, 160},
 		"visits":                            {`SELECT count(*) FROM visit`, 2500, 6000},

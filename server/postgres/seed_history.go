@@ -190,6 +190,7 @@ func addPastFixes(ctx context.Context, tx pgx.Tx, outings []PastOuting, people m
 		writer FixWriter
 		batch  []fleet.Fix
 		rows   []*fleet.Fix
+		first  = map[WorkerDay]time.Time{} // of each worker's day
 	)
 	flush := func() error {
 		rows = rows[:0]
@@ -217,6 +218,10 @@ func addPastFixes(ctx context.Context, tx pgx.Tx, outings []PastOuting, people m
 					row.Grid, row.GridVersion = f.Areas()[k].ID, f.Areas()[k].Version
 				}
 			}
+			day := WorkerDay{w.region, w.id, dayDate(when)}
+			if at, ok := first[day]; !ok || when.Before(at) {
+				first[day] = when
+			}
 			batch = append(batch, row)
 			if len(batch) == most {
 				if err := flush(); err != nil {
@@ -225,7 +230,14 @@ func addPastFixes(ctx context.Context, tx pgx.Tx, outings []PastOuting, people m
 			}
 		}
 	}
-	return fixes, flush()
+	if err := flush(); err != nil {
+		return fixes, err
+	}
+	late := make([]WorkerDay, 0, len(first))
+	for day, at := range first {
+		late = append(late, WorkerDay{day.Region, day.Worker, at})
+	}
+	return fixes, MarkTrails(ctx, tx, late) // the archive looks for itself at the last days alone
 }
 
 func addPastSessions(ctx context.Context, tx pgx.Tx, outings []PastOuting, people map[string]who) error {
