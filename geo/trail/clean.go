@@ -160,8 +160,8 @@ func (c *Cleaner) Add(f Fix) bool {
 }
 
 // Finish says what remained, and returns the length of the trail: the way of
-// the good fixes without the noise; gaps count with their straight lines, which
-// Gap.M tells. The Cleaner is then done.
+// the good fixes without the noise; gaps count with their straight lines, but a
+// few fixes amid silence do not lead it aside. The Cleaner is then done.
 func (c *Cleaner) Finish() (metres float64) {
 	for _, f := range c.early {
 		c.take(f)
