@@ -82,7 +82,13 @@ func (h *house) seedHistory(ctx context.Context, street *fixtures.Demo) error {
 		return err
 	}
 	h.log.InfoContext(ctx, "the demo has a past", "outings", len(past.Outings), "fixes", fixes, "visits", len(past.Visits), "took", time.Since(began))
-	return h.desk.MeasureHistory(ctx, first, last)
+	if err := h.desk.MeasureHistory(ctx, first, last); err != nil {
+		return err
+	}
+	if h.conf.Workers == 0 || h.conf.Incidents == 0 { // a street without cases has nothing to be assessed
+		return nil
+	}
+	return h.seedAssessment(ctx)
 }
 
 // pastPeople are those who have a past: leaders, and some workers.
