@@ -37,7 +37,8 @@ type watchHolder struct {
 
 // openLine is a line of what is open now: a count, or a case by name.
 type openLine struct {
-	Code     string     `json:"code,omitempty"`
+	Key      string     `json:"key,omitempty" doc:"what is counted"`
+	Code     string     `json:"code,omitempty" doc:"the queue that it opens"`
 	Name     string     `json:"name,omitempty"`
 	Count    *int64     `json:"count,omitempty"`
 	Incident *uuid.UUID `json:"incident,omitempty"`
@@ -69,7 +70,7 @@ func openLines(o postgres.OpenItems) []openLine {
 	for _, n := range openNames {
 		count := o.Counts[n.key]
 		if count > 0 || n.key == "open" || n.key == "late" {
-			lines = append(lines, openLine{Code: n.code, Name: n.name, Count: &count})
+			lines = append(lines, openLine{Key: n.key, Code: n.code, Name: n.name, Count: &count})
 		}
 	}
 	for _, c := range o.Cases {

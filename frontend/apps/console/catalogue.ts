@@ -2,6 +2,7 @@
 // sources, read once for the session.
 import { get } from '@core/api/client'
 import type { Category, Org } from '@core/api/types'
+import { locale } from '@core/i18n/t'
 import { computed, shallowRef, watch } from 'vue'
 import { may, session } from './session'
 import { word } from './texts'
@@ -42,14 +43,20 @@ export const categoryName = (code: string | undefined | null): string => {
   if (!code) return '—'
   return categories.value.find(one => one.code === code)?.name ?? code
 }
-export const sourceName = (code: string): string => sources.value[code] ?? word('source', code)
+/** The dictionary's own name in Chinese; in another language ours, where we have one. */
+export const sourceName = (code: string): string => {
+  const said = word('source', code)
+  return locale() === 'en' && said !== code ? said : (sources.value[code] ?? said)
+}
 export const orgName = (id: number | undefined | null): string =>
   orgs.value.find(one => one.id === id)?.name ?? (id ? String(id) : '—')
 
 export const categoryOptions = computed(() =>
   categories.value.map(one => ({ value: one.code, label: one.parent ? `　${one.name}` : one.name })),
 )
-export const sourceOptions = computed(() => Object.entries(sources.value).map(([value, label]) => ({ value, label })))
+export const sourceOptions = computed(() =>
+  Object.keys(sources.value).map(value => ({ value, label: sourceName(value) })),
+)
 
 export function orgOptions(kind?: string): { value: number; label: string }[] {
   if (kind)

@@ -1,5 +1,5 @@
 // What is said of a case: its words by key, and the sentences made of them.
-import type { Incident } from '../api/types'
+import type { Incident, Urgency } from '../api/types'
 import { locale, texts } from '../i18n/t'
 import { book } from './book'
 import { type Step, stepMark } from './life'
@@ -29,6 +29,36 @@ export const tierName = (tier: number | null | undefined): string => word('tier'
 export const sourceName = (source: string | undefined): string => word('source', source)
 export const queueName = (queue: { code: string; name?: string }): string =>
   locale() === 'zh-CN' && queue.name ? queue.name : word('queue', queue.code)
+
+const ruleParts: Record<string, Word | undefined> = {
+  一级: 'tier.1',
+  二级: 'tier.2',
+  三级: 'tier.3',
+  四级: 'tier.4',
+  返工: 'stage.rework',
+}
+const urgencies: Record<string, Urgency | undefined> = {
+  特急: 'critical',
+  紧急: 'urgent',
+  一般: 'normal',
+  提示: 'notice',
+}
+
+/** The rule that gave a limit: its conditions and its number, 二级 · 规则23. */
+export function ruleName(text: string): string {
+  if (locale() === 'zh-CN') return text
+  return text
+    .split(' · ')
+    .map(part => {
+      const number = /^规则(\d+)$/.exec(part)?.[1]
+      if (number) return `rule ${number}`
+      if (part === '默认') return 'default'
+      const key = ruleParts[part]
+      if (key) return w(key)
+      return urgencies[part] ? w(`urgency.${urgencies[part]}`) : part
+    })
+    .join(' · ')
+}
 
 /** "2 小时 13 分": two units at the most. */
 export function spanText(ms: number): string {

@@ -139,39 +139,15 @@ export function told(step: DoubtStep): string {
   return step.text
 }
 
-const classes: Record<string, string> = {
-  track: 'Tracks',
-  duty: 'Duty',
-  patrol: 'Results of patrols',
-  visit: 'Visits',
-  photo: 'Photos',
-  doubt: 'Doubtful tracks',
-  assess: 'Assessment',
-  work: 'Cases, orders and commands',
-  sos: 'Calls for help',
-  roster: 'Grids, roster and leave',
-  account: 'Account and person',
-  device: 'Devices',
-  access: 'Who looked',
-  taken: 'Playbacks and exports',
-  signature: 'Signatures of tracks',
-  audit: 'Operation log',
-  acts: 'Signatures under official acts',
-}
-
 const units: Record<string, string> = {
-  个定位点: 'positions',
-  次在岗: 'stretches of duty',
+  个: 'n',
+  米: 'm',
+  秒: 's',
   天: 'days',
-  次走访: 'visits',
-  条: 'records',
-  次查看: 'looks',
-  个账号: 'accounts',
-  张: 'photos',
+  分: 'points',
+  '米/秒': 'm/s',
   次: 'times',
-  台: 'devices',
 }
 
-/** A class of personal data. */
-export const className = (code: string, name: string): string => (locale() === 'en' && classes[code]) || name
-export const unitName = (unit: string): string => (locale() === 'en' && units[unit]) || unit
+/** What a rule's figure is counted in. */
+export const figureUnit = (unit: string): string => (locale() === 'en' && units[unit]) || unit

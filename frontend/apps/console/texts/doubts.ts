@@ -99,7 +99,9 @@ export const doubts = {
   'doubtrules.on': ['启用', 'On'],
   'doubtrules.points': ['计分', 'Points'],
   'doubtrules.params': ['参数', 'Figures'],
+  'doubtrules.figure': ['{name}（{unit}）', '{name} ({unit})'],
   'doubtrules.note': ['修改说明', 'Why'],
+  'doubtrules.note.hint': ['写明修改的依据', 'What the change rests on'],
   'doubtrules.save': ['存为新版本', 'Save as a new version'],
   'doubtrules.saved': ['已存为第 {n} 版', 'Saved as version {n}'],
   'doubtrules.history': ['版本', 'Versions'],
@@ -143,6 +145,7 @@ export const doubts = {
   'dp.run.track_export': ['导出登记', 'Exports'],
   'dp.run.signature': ['轨迹特征', 'Signatures'],
   'dp.run.phone_use': ['手机使用登记', 'Use of phones'],
+  'dp.run.patrol_walk': ['巡查走过的区域格', 'Cells that were walked'],
   'dp.run.doubt': ['存疑证据中的位置', 'Places of doubts'],
   'dp.mine': ['我的数据', 'My data'],
   'dp.mine.text': [
