@@ -1,7 +1,8 @@
 // Dark for the room, light for the office: the choice stays on this machine.
+import type { Light } from '@core/map/palette'
 import { shallowRef } from 'vue'
 
-export type Look = 'dark' | 'light'
+export type Look = Light
 const key = 'gridward.look'
 
 function first(): Look {

@@ -2,7 +2,9 @@
 // open, implausible points shown and never joined.
 import type { Track } from '@core/api/types'
 import { metresBetween } from '@core/geo/mercator'
+import type { Light } from '@core/map/palette'
 import { bit, plausible } from '@core/trail/flags'
+import { look } from './look'
 
 export { flagWords, plausible, words } from '@core/trail/flags'
 
@@ -20,14 +22,25 @@ export function tone(flags: number): Tone {
   return flags & bit('late') ? 'late' : 'plain'
 }
 
-export const toneColour: Record<Tone, string> = {
-  plain: '#5fd4f4',
-  late: '#b48ef0',
-  vague: '#c9a24a',
-  mock: '#f0a202',
-  doubtful: '#ff6b4a',
-  sos: '#ff4d4f',
+const toneColours: Record<Light, Record<Tone, string>> = {
+  dark: {
+    plain: '#5fd4f4',
+    late: '#b48ef0',
+    vague: '#c9a24a',
+    mock: '#f0a202',
+    doubtful: '#ff6b4a',
+    sos: '#ff4d4f',
+  },
+  light: {
+    plain: '#08769d',
+    late: '#7547c2',
+    vague: '#7d6313',
+    mock: '#a86a00',
+    doubtful: '#c8401f',
+    sos: '#d3262c',
+  },
 }
+export const toneColour = () => toneColours[look.value]
 
 export interface Run {
   /** Indices into the fixes, in time order, plausible ones only. */

@@ -2,7 +2,7 @@
 import { type LngLatBoundsLike, Map as MapLibre, type StyleSpecification, setWorkerUrl } from 'maplibre-gl'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import 'maplibre-gl/dist/maplibre-gl.css'
-import { palette } from './palette'
+import { type Palette, palette } from './palette'
 import { baseEnd, labelStart, territoryEnd } from './sources'
 
 setWorkerUrl(workerUrl)
@@ -18,16 +18,18 @@ export interface MapOptions {
   label: string
   /** The caller resizes the map himself. */
   ownSize?: boolean
+  /** By night unless told. */
+  tones?: Palette
 }
 
 /** Everything else is added under one of these marks or above them all. */
-function emptyStyle(unit: number): StyleSpecification {
+function emptyStyle(unit: number, tones: Palette): StyleSpecification {
   return {
     version: 8,
     state: { u: { default: unit } },
     sources: {},
     layers: [
-      { id: 'ground', type: 'background', paint: { 'background-color': palette.ground } },
+      { id: 'ground', type: 'background', paint: { 'background-color': tones.ground } },
       { id: baseEnd, type: 'background', layout: { visibility: 'none' }, paint: {} },
       { id: territoryEnd, type: 'background', layout: { visibility: 'none' }, paint: {} },
       { id: labelStart, type: 'background', layout: { visibility: 'none' }, paint: {} },
@@ -51,7 +53,7 @@ export async function createMap(options: MapOptions): Promise<MapLibre> {
   ]).catch(() => undefined)
   const map = new MapLibre({
     container: options.container,
-    style: emptyStyle(options.unit),
+    style: emptyStyle(options.unit, options.tones ?? palette),
     bounds: options.center ? undefined : options.bounds,
     center: options.center,
     zoom: options.zoom,

@@ -3,6 +3,7 @@
 // called, it would drop feature state and custom layers.
 import { addProtocol, type LayerSpecification, type Map as MapLibre, type RasterLayerSpecification } from 'maplibre-gl'
 import type { MapSource } from '../api/types'
+import { type Palette, palette } from './palette'
 import { groundLayers } from './styles/ground'
 import { shiftLayer } from './styles/shift'
 import { grids, Warper } from './tile-warp'
@@ -55,11 +56,13 @@ function tileTemplate(source: MapSource): string {
 export class BaseMap {
   readonly #map: MapLibre
   readonly #shift: number
+  readonly #tones: Palette
   #shown: string | null = null
 
-  constructor(map: MapLibre, shift = 0) {
+  constructor(map: MapLibre, shift = 0, tones: Palette = palette) {
     this.#map = map
     this.#shift = shift
+    this.#tones = tones
   }
 
   get shown(): string | null {
@@ -115,7 +118,7 @@ export class BaseMap {
   }
 
   #vectorLayers(source: MapSource): void {
-    const { below, labels } = groundLayers(prefix + source.id)
+    const { below, labels } = groundLayers(prefix + source.id, this.#tones)
     for (const layer of below)
       this.#map.addLayer(shiftLayer({ ...layer, id: prefix + layer.id } as LayerSpecification, this.#shift), baseEnd)
     for (const layer of labels)
@@ -139,7 +142,8 @@ export class BaseMap {
       id: `${prefix}${source.id}`,
       type: 'raster',
       source: prefix + source.id,
-      paint: { ...dark, ...source.dark, 'raster-fade-duration': 0 },
+      // a provider's map is made for the day
+      paint: { ...(this.#tones === palette ? { ...dark, ...source.dark } : {}), 'raster-fade-duration': 0 },
     }
   }
 

@@ -10,6 +10,7 @@ import { personColour, scales, stepOf, type Tint, tints, unknownColour } from '.
 import { between, type Segments, segmentStride } from '../trail/segments'
 import { link, rgb } from './gl'
 import { OverlayCanvas } from './overlay-canvas'
+import type { Light } from './palette'
 import { lineFragment, lineVertex, personFragment, personVertex, ringFragment, ringVertex } from './trail-shaders'
 
 const lanesWide = 1024
@@ -17,10 +18,15 @@ const personStride = 16
 const ringStride = 20
 const beingCode: Record<Being, number> = { unseen: 0, off: 0, lost: 1, staying: 2, moving: 3 }
 
-const colours = (tint: 'speed' | 'accuracy'): Float32Array =>
-  new Float32Array([...scales[tint].colours, unknownColour, unknownColour].flatMap(rgb))
-const speedColours = colours('speed')
-const accuracyColours = colours('accuracy')
+const unknown = (light: Light): string[] => [unknownColour[light], unknownColour[light]]
+const colours = (tint: 'speed' | 'accuracy', light: Light): Float32Array =>
+  new Float32Array([...scales[tint].colours[light], ...unknown(light)].flatMap(rgb))
+
+/** Towards the ground everything fades; edge is around a person, halo around the chosen one. */
+const sheets: Record<Light, Record<'ground' | 'edge' | 'gap' | 'ring' | 'halo', string>> = {
+  dark: { ground: '#0a1a30', edge: '#030913', gap: '#8a97a8', ring: '#c9dbeb', halo: '#f2faff' },
+  light: { ground: '#e9eef4', edge: '#ffffff', gap: '#66758a', ring: '#475c73', halo: '#10243a' },
+}
 
 const names = [
   'u_matrix',
@@ -35,6 +41,11 @@ const names = [
   'u_speed',
   'u_accuracy',
   'u_lanes',
+  'u_ground',
+  'u_edge',
+  'u_gap',
+  'u_ring',
+  'u_halo',
 ] as const
 
 interface Pen {
@@ -79,6 +90,9 @@ export class TrailOverlay {
 
   readonly #canvas: OverlayCanvas
   readonly #map: MapLibre
+  readonly #light: Light
+  readonly #speed: Float32Array
+  readonly #accuracy: Float32Array
   #playback: Playback | null = null
   #peopleF32 = new Float32Array(0)
   #peopleU8 = new Uint8Array(0)
@@ -93,8 +107,11 @@ export class TrailOverlay {
   drawn = 0
 
   /** Made before anything is played: a context and its shaders take longer than a day's overview. */
-  constructor(map: MapLibre) {
+  constructor(map: MapLibre, light: Light = 'dark') {
     this.#map = map
+    this.#light = light
+    this.#speed = colours('speed', light)
+    this.#accuracy = colours('accuracy', light)
     this.#canvas = new OverlayCanvas(map, 'trail', {
       open: gl => this.#open(gl),
       lost: () => {
@@ -253,8 +270,11 @@ export class TrailOverlay {
     gl.uniformMatrix4fv(which.at.u_matrix, false, this.#matrix)
     gl.uniform1f(which.at.u_now, this.#offset / 1000)
     gl.uniform1i(which.at.u_tint, tints.indexOf(this.tint))
-    gl.uniform3fv(which.at.u_speed, speedColours)
-    gl.uniform3fv(which.at.u_accuracy, accuracyColours)
+    gl.uniform3fv(which.at.u_speed, this.#speed)
+    gl.uniform3fv(which.at.u_accuracy, this.#accuracy)
+    const sheet = sheets[this.#light]
+    for (const part of ['ground', 'edge', 'gap', 'ring', 'halo'] as const)
+      gl.uniform3fv(which.at[`u_${part}`], rgb(sheet[part]))
     gl.uniform1i(which.at.u_lanes, 0)
     gl.bindVertexArray(which.shape)
   }
@@ -399,7 +419,7 @@ export class TrailOverlay {
     this.#lanesSaid = said
     const total = this.#standings.length
     for (let i = 0; i < total; i++) {
-      const colour = rgb(personColour(i, total))
+      const colour = rgb(personColour(i, total, this.#light))
       const rank = this.hidden.has(i) ? 0 : i === this.chosen ? 3 : this.chosen === null ? 2 : 1
       this.#lanes.set([colour[0]! * 255, colour[1]! * 255, colour[2]! * 255, rank * 85], i * 4)
     }

@@ -29,6 +29,7 @@ uniform int u_pass;                  // 0 = everybody, 1 = the chosen on top
 uniform int u_tint;
 uniform vec3 u_speed[8];
 uniform vec3 u_accuracy[8];
+uniform vec3 u_gap;
 uniform sampler2D u_lanes;
 out vec2 v_at;
 out float v_age;
@@ -62,7 +63,7 @@ void main() {
   vec2 p = (end ? pb + along * reach : pa - along * reach) + vec2(-along.y, along.x) * side * reach;
   gl_Position = vec4(p * 2.0 / u_view, 0.0, 1.0);
   v_at = vec2(end ? v_length + reach : -reach, side * reach);
-  v_colour = kind == 1 ? vec3(0.54, 0.59, 0.66) : tinted(lane, a_look.z);
+  v_colour = kind == 1 ? u_gap : tinted(lane, a_look.z);
   v_strength = rank == 1 ? 0.25 : 1.0;
   v_kind = kind;
 }`
@@ -77,8 +78,8 @@ flat in vec3 v_colour;
 flat in float v_strength;
 flat in int v_kind;
 uniform float u_tail;
+uniform vec3 u_ground;
 out vec4 o;
-const vec3 ground = vec3(0.04, 0.10, 0.19);
 void main() {
   float d = length(vec2(v_at.x - clamp(v_at.x, 0.0, v_length), v_at.y));
   float a = 1.0 - smoothstep(v_half - 0.7, v_half + 0.7, d);
@@ -88,7 +89,7 @@ void main() {
   float bright = v_strength;
   if (v_kind == 1) bright *= 0.75;
   else if (u_tail == 0.0) bright *= mix(0.62, 1.0, 1.0 - smoothstep(300.0, 900.0, v_age));
-  o = vec4(mix(ground, v_colour, bright) * a, a);
+  o = vec4(mix(u_ground, v_colour, bright) * a, a);
 }`
 
 export const ringVertex = `#version 300 es
@@ -100,6 +101,7 @@ uniform float u_now, u_size, u_past;
 uniform int u_tint;
 uniform vec3 u_speed[8];
 uniform vec3 u_accuracy[8];
+uniform vec3 u_ring;
 uniform sampler2D u_lanes;
 flat out vec3 v_colour;
 flat out float v_part, v_pixel, v_strength;
@@ -116,7 +118,7 @@ void main() {
   gl_PointSize = u_size * (1.1 + 0.32 * log2(1.0 + minutes));
   v_pixel = 2.0 / gl_PointSize;
   v_part = past ? 1.0 : clamp((u_now - a_time.x) / max(1.0, a_time.y - a_time.x), 0.0, 1.0);
-  v_colour = u_tint == 0 ? lane.rgb : vec3(0.79, 0.86, 0.92);
+  v_colour = u_tint == 0 ? lane.rgb : u_ring;
   v_strength = (rank == 1 ? 0.2 : 1.0) * (past ? 0.5 : 1.0);
 }`
 
@@ -147,6 +149,7 @@ uniform int u_pass;                  // 0 = everybody, 1 = the chosen on top
 uniform int u_tint;
 uniform vec3 u_speed[8];
 uniform vec3 u_accuracy[8];
+uniform vec3 u_gap;
 uniform sampler2D u_lanes;
 flat out vec3 v_colour;
 flat out vec2 v_heading;
@@ -167,7 +170,7 @@ void main() {
   v_headed = int(a_turn.y);
   v_being = int(a_look.w);
   v_chosen = rank == 3 ? 1 : 0;
-  v_colour = v_being == 1 ? mix(tinted(lane, a_look.z), vec3(0.54, 0.59, 0.66), 0.5) : tinted(lane, a_look.z);
+  v_colour = v_being == 1 ? mix(tinted(lane, a_look.z), u_gap, 0.5) : tinted(lane, a_look.z);
   v_strength = rank == 1 ? 0.2 : 1.0;
 }`
 
@@ -177,8 +180,8 @@ flat in vec3 v_colour;
 flat in vec2 v_heading;
 flat in int v_being, v_headed, v_chosen;
 flat in float v_pixel, v_strength;
+uniform vec3 u_edge, u_halo;
 out vec4 o;
-const vec3 night = vec3(0.012, 0.035, 0.075);
 float cover(float d) { return 1.0 - smoothstep(-v_pixel, v_pixel, d); }
 void main() {
   vec2 q = gl_PointCoord * 2.0 - 1.0;
@@ -203,11 +206,11 @@ void main() {
     ink = cover(abs(body - 0.42) - 0.09) * smoothstep(0.12, 0.18, a);
     dark = cover(abs(body - 0.42) - 0.2) * 0.8;
   }
-  vec3 c = mix(mix(night, v_colour, ink), vec3(1.0), shine);
+  vec3 c = mix(mix(u_edge, v_colour, ink), vec3(1.0), shine);
   float a = max(dark * 0.85, ink);
   if (v_chosen == 1) {
     float halo = cover(abs(body - 1.18) - 0.08);
-    c = mix(c, vec3(0.95, 0.98, 1.0), halo);
+    c = mix(c, u_halo, halo);
     a = max(a, halo);
   }
   a *= v_strength;

@@ -49,6 +49,8 @@ export const patrol = {
   'griddays.day': ['日期', 'Day'],
   'griddays.who': ['人员', 'Who'],
   'griddays.min': ['{n} 分钟', '{n} min'],
+  'griddays.minutes': ['{half}（分钟）', '{half}, min'],
+  'griddays.distance': ['里程（公里）', 'Distance, km'],
   'griddays.yes': ['有夜巡', 'at night'],
   'griddays.sum': ['合计 {n} 人日', '{n} worker-days'],
   'griddays.none': ['这一周没有这样的日子', 'No such day in the week'],

@@ -2,7 +2,7 @@
 // way by zoom. Without a glyphs URL MapLibre draws every character from the
 // page's own fonts, so an intranet needs no glyph server.
 import type { ExpressionSpecification, LayerSpecification } from 'maplibre-gl'
-import { fonts, palette } from '../palette'
+import { fonts, palette as night, type Palette } from '../palette'
 
 type Expr = ExpressionSpecification
 
@@ -34,7 +34,10 @@ const services = ['service', 'services', 'construction']
 const paths = ['footway', 'path', 'cycleway', 'steps', 'track', 'bridleway', 'corridor']
 
 /** Labels lie above the grids; everything else lies below them. */
-export function groundLayers(source: string): { below: LayerSpecification[]; labels: LayerSpecification[] } {
+export function groundLayers(
+  source: string,
+  palette: Palette = night,
+): { below: LayerSpecification[]; labels: LayerSpecification[] } {
   const area = { source, 'source-layer': 'area' } as const
   const road = { source, 'source-layer': 'road' } as const
   const place = { source, 'source-layer': 'place' } as const

@@ -2,7 +2,7 @@
 // feature state: recolouring 133 grids touches no tile. Lines stay quieter than
 // the roads until something is hovered or selected.
 import type { ExpressionSpecification, LayerSpecification } from 'maplibre-gl'
-import { fonts, palette } from '../palette'
+import { fonts, type Palette, palette } from '../palette'
 import { scaledBy } from './ground'
 
 export type Measure = 'online' | 'incidents' | 'households' | 'none'
@@ -67,7 +67,7 @@ export function gridOpacity(measure: Measure): Expr {
   ] as unknown as Expr
 }
 
-export function territoryLayers(source: string): LayerSpecification[] {
+export function territoryLayers(source: string, tones: Palette = palette): LayerSpecification[] {
   const grid = { source, 'source-layer': 'grid' } as const
   return [
     {
@@ -82,7 +82,7 @@ export function territoryLayers(source: string): LayerSpecification[] {
       ...grid,
       layout: { 'line-join': 'round' },
       paint: {
-        'line-color': palette.grid,
+        'line-color': tones.grid,
         'line-opacity': ['interpolate', ['linear'], ['zoom'], 12, 0.15, 14, 0.4, 17, 0.6],
         'line-width': scaledBy([12, 0.4], [15, 0.9], [18, 1.6]),
       },
@@ -94,7 +94,7 @@ export function territoryLayers(source: string): LayerSpecification[] {
       'source-layer': 'community',
       layout: { 'line-join': 'round' },
       paint: {
-        'line-color': palette.community,
+        'line-color': tones.community,
         'line-opacity': 0.75,
         'line-width': scaledBy([11, 0.8], [14, 1.5], [17, 2.5]),
       },
@@ -105,7 +105,7 @@ export function territoryLayers(source: string): LayerSpecification[] {
       ...grid,
       layout: { 'line-join': 'round' },
       paint: {
-        'line-color': ['case', state('selected', false), palette.ink, palette.gridStrong] as unknown as Expr,
+        'line-color': ['case', state('selected', false), tones.ink, tones.gridStrong] as unknown as Expr,
         'line-opacity': ['case', state('selected', false), 1, state('hover', false), 0.8, 0] as unknown as Expr,
         'line-width': ['case', state('selected', false), 2.4, 1.4] as unknown as Expr,
       },
@@ -114,7 +114,7 @@ export function territoryLayers(source: string): LayerSpecification[] {
 }
 
 /** Names: communities first and large, their grids when there is room. */
-export function territoryLabels(territory: string, gridLabels: string): LayerSpecification[] {
+export function territoryLabels(territory: string, gridLabels: string, tones: Palette = palette): LayerSpecification[] {
   return [
     {
       id: 'grid-name',
@@ -127,7 +127,7 @@ export function territoryLabels(territory: string, gridLabels: string): LayerSpe
           ['get', 'short'],
           {},
           ['get', 'note'],
-          { 'font-scale': 0.9, 'text-color': palette.labelQuiet },
+          { 'font-scale': 0.9, 'text-color': tones.labelQuiet },
         ],
         'text-font': fonts,
         'text-size': scaledBy([14, 11], [16, 14], [18, 16]),
@@ -136,8 +136,8 @@ export function territoryLabels(territory: string, gridLabels: string): LayerSpe
         'text-line-height': 1.3,
       },
       paint: {
-        'text-color': palette.label,
-        'text-halo-color': palette.halo,
+        'text-color': tones.label,
+        'text-halo-color': tones.halo,
         'text-halo-width': 1.4,
         'text-opacity': ['interpolate', ['linear'], ['zoom'], 14.05, 0, 14.3, 0.9],
       },
@@ -157,8 +157,8 @@ export function territoryLabels(territory: string, gridLabels: string): LayerSpe
         'text-max-width': 12,
       },
       paint: {
-        'text-color': palette.ink,
-        'text-halo-color': palette.halo,
+        'text-color': tones.ink,
+        'text-halo-color': tones.halo,
         'text-halo-width': 2,
         'text-opacity': ['interpolate', ['linear'], ['zoom'], 15.5, 1, 17, 0.35],
       },

@@ -1,4 +1,5 @@
-import { personColours, type Scale, scales, stepOf, unknownColour, unknownStep } from '@core/trail/scale'
+import { palettes } from '@core/map/palette'
+import { crowdColour, personColours, type Scale, scales, stepOf, unknownColour, unknownStep } from '@core/trail/scale'
 import { describe, expect, it } from 'vitest'
 
 type Rgb = [number, number, number]
@@ -63,25 +64,35 @@ const contrast = (a: string, b: string): number => {
   return (high! + 0.05) / (low! + 0.05)
 }
 
-describe.each(Object.entries(scales))('the scale of %s', (_name, scale: Scale) => {
-  it('has a colour for every step', () => {
-    expect(scale.colours).toHaveLength(scale.limits.length + 1)
-  })
-  it.each(Object.entries(eyes))('can be told apart step by step, eyes: %s', (_eye, matrix) => {
-    for (let i = 1; i < scale.colours.length; i++)
-      expect(apart(scale.colours[i - 1]!, scale.colours[i]!, matrix)).toBeGreaterThan(12)
-  })
-  it('can be seen on the night map', () => {
-    for (const colour of scale.colours) expect(contrast(colour, '#0a1a30')).toBeGreaterThan(3)
-  })
-})
+const lights = ['dark', 'light'] as const
 
-describe('people', () => {
-  it.each(Object.entries(eyes))('can be told apart, eyes: %s', (_eye, matrix) => {
-    personColours.forEach((a, i) => {
-      personColours.slice(0, i).forEach(b => {
-        expect(apart(a, b, matrix), `${a} ${b}`).toBeGreaterThan(8)
+describe.each(lights)('on the %s map', light => {
+  const { ground } = palettes[light]
+
+  describe.each(Object.entries(scales))('the scale of %s', (_name, scale: Scale) => {
+    const colours = scale.colours[light]
+    it('has a colour for every step', () => {
+      expect(colours).toHaveLength(scale.limits.length + 1)
+    })
+    it.each(Object.entries(eyes))('can be told apart step by step, eyes: %s', (_eye, matrix) => {
+      for (let i = 1; i < colours.length; i++) expect(apart(colours[i - 1]!, colours[i]!, matrix)).toBeGreaterThan(12)
+    })
+    it('can be seen', () => {
+      for (const colour of colours) expect(contrast(colour, ground), colour).toBeGreaterThan(3)
+    })
+  })
+
+  describe('people', () => {
+    it.each(Object.entries(eyes))('can be told apart, eyes: %s', (_eye, matrix) => {
+      personColours[light].forEach((a, i) => {
+        personColours[light].slice(0, i).forEach(b => {
+          expect(apart(a, b, matrix), `${a} ${b}`).toBeGreaterThan(8)
+        })
       })
+    })
+    it('can be seen, each and as a crowd', () => {
+      for (const colour of [...personColours[light], crowdColour[light]])
+        expect(contrast(colour, ground), colour).toBeGreaterThan(3)
     })
   })
 })
@@ -101,6 +112,7 @@ describe('a step', () => {
     expect(stepOf(scales.speed, speed)).toBe(step)
   })
   it('of an unknown figure has a colour of its own', () => {
-    expect([...scales.speed.colours, ...scales.accuracy.colours]).not.toContain(unknownColour)
+    for (const light of lights)
+      expect([...scales.speed.colours[light], ...scales.accuracy.colours[light]]).not.toContain(unknownColour[light])
   })
 })
