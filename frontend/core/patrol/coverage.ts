@@ -15,7 +15,7 @@ const until: Record<Exclude<Band, 'older' | 'never'>, number> = {
   month: 31 * day,
 }
 
-/** Light is fresh, dark is long ago; luminance falls from band to band. */
+/** Light is fresh, dark is long ago; luminance falls from band to band. Filled areas alone: a line or a sign has an edge. */
 export const bandColour: Record<Band, string> = {
   day: '#fde725',
   week: '#7ad151',

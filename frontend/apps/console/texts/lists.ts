@@ -48,6 +48,7 @@ export const lists = {
   'account.locked': ['锁定至 {at}', 'locked until {at}'],
 
   'orgs.lead': ['您管辖范围内的组织机构', 'Organisations of your area'],
+  'orgs.find': ['名称、编码', 'Name, code'],
   'orgs.empty': ['没有组织机构', 'No organisation'],
   'org.name': ['名称', 'Name'],
   'org.code': ['编码', 'Code'],
