@@ -58,12 +58,12 @@ const english: Record<string, Words> = {
   },
   made_jitter: {
     name: 'Jitter of a program',
-    what: 'Where somebody stands, each position is off without regard to the one before. A receiver’s error wanders; a rare chip may be an exception.',
+    what: "Where somebody stands, each position is off without regard to the one before. A receiver's error wanders; a rare chip may be an exception.",
     text: f => `${many(f.runs, 'place')}, ${many(f.fixes, 'position')}${share(f)}`,
   },
   photo_far: {
     name: 'Photo taken elsewhere',
-    what: 'A visit’s photo was taken more than 300 m from the visit. Photos that were passed on are so too.',
+    what: "A visit's photo was taken more than 300 m from the visit. Photos that were passed on are so too.",
     text: f => `${many(f.photos, 'photo')}, the farthest ${n(f.farthest_m)} m away`,
   },
   tampered_client: {
@@ -88,7 +88,7 @@ const english: Record<string, Words> = {
   },
   clock_skew: {
     name: 'Clock skew',
-    what: 'The phone’s clock is more than ten minutes off, and stays so.',
+    what: "The phone's clock is more than ten minutes off, and stays so.",
     text: f =>
       `The phone's clock is ${Math.round(Math.abs(f.skew_s ?? 0) / 60)} min ${(f.skew_s ?? 0) < 0 ? 'fast' : 'slow'}, in ${many(f.uploads, 'upload')}`,
   },
@@ -140,7 +140,7 @@ export function told(step: DoubtStep): string {
 }
 
 const units: Record<string, string> = {
-  个: 'n',
+  个: '',
   米: 'm',
   秒: 's',
   天: 'days',
@@ -149,5 +149,5 @@ const units: Record<string, string> = {
   次: 'times',
 }
 
-/** What a rule's figure is counted in. */
-export const figureUnit = (unit: string): string => (locale() === 'en' && units[unit]) || unit
+/** What a rule's figure is counted in; fixes are counted in nothing in English. */
+export const figureUnit = (unit: string): string => (locale() === 'en' ? (units[unit] ?? unit) : unit)

@@ -1,6 +1,6 @@
 import type { Book } from '@core/i18n/t'
 
-// A worker’s track of a day, and who looked.
+// A worker's track of a day, and who looked.
 export const tracks = {
   'map.opening': ['地图加载中…', 'The map is on its way…'],
   'tracks.lead': ['查看一名人员一天的轨迹。每次查看都会留下记录', 'One person, one day. Every look is recorded'],
