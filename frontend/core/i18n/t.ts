@@ -34,6 +34,12 @@ export function chooseLocale(next: Locale): void {
   }
 }
 
+/** The other language, in a page that is read anew. */
+export function turnLanguage(): void {
+  chooseLocale(current === 'en' ? 'zh-CN' : 'en')
+  location.reload()
+}
+
 /** For tests. */
 export function setLocale(next: Locale): void {
   current = next
