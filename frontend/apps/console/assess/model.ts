@@ -290,3 +290,6 @@ export function spread(plan: Plan | undefined, scores: Score[]): { name: string;
   const none = scores.filter(one => !one.result.band).length
   return none ? [...out, { name: '', n: none, tone: 'bnone' }] : out
 }
+
+/** An appeal that waits, was turned down, or was right. */
+export const verdictTone = (verdict?: string): string => (verdict === 'rejected' ? 'muted' : verdict ? 'good' : 'warn')
