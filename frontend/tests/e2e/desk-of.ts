@@ -2,6 +2,15 @@
 import type { Browser, BrowserContext, Page } from '@playwright/test'
 import { expect, type House } from './house'
 
+/** What an action is asked with. */
+interface Asked {
+  order?: number
+  /** Buttons in the dialog. */
+  pick?: readonly string[]
+  choose?: Record<string, string>
+  write?: Record<string, string>
+}
+
 /** Somebody at a desk of their own. */
 export class Desk {
   readonly page: Page
@@ -65,6 +74,16 @@ export class Desk {
   async send(name: string): Promise<void> {
     await this.dialog.getByRole('button', { name, exact: true }).click()
     await expect(this.dialog).toHaveCount(0)
+  }
+
+  /** An action from its button to its end: of the case, or of one of its orders. */
+  async act(name: string, of: Asked = {}): Promise<void> {
+    if (of.order) await this.order(of.order).getByRole('button', { name, exact: true }).click()
+    else await this.press(name)
+    for (const button of of.pick ?? []) await this.dialog.getByRole('button', { name: button }).click()
+    for (const [label, option] of Object.entries(of.choose ?? {})) await this.choose(label, option)
+    for (const [label, text] of Object.entries(of.write ?? {})) await this.write(label, text)
+    await this.send(name)
   }
 
   close = () => this.#context.close()

@@ -37,71 +37,51 @@ test('a case from the call to its end: verified, dispatched, reworked, rated', a
   await operator.send('下达核实')
   await operator.stands('核实中')
   await worker.case(id, '核实中')
-  await worker.press('核实结果')
-  await worker.choose('结果', '属实')
-  await worker.write('说明', '摊贩五处，占用人行道')
-  await worker.send('核实结果')
+  await worker.act('核实结果', { choose: { 结果: '属实' }, write: { 说明: '摊贩五处，占用人行道' } })
   await worker.stands('已上报')
 
   // 受理, 派遣
   await operator.case(id, '已上报')
-  await operator.press('受理')
-  await operator.choose('处置层级', '三级 部门')
-  await operator.send('受理')
+  await operator.act('受理', { choose: { 处置层级: '三级 部门' } })
   await operator.stands('已受理待分流')
-  await operator.press('派遣')
-  await operator.dialog.getByRole('button', { name: '综合行政执法队 主办' }).click()
-  await operator.dialog.getByRole('button', { name: '城市建设办公室 协办' }).click()
-  await operator.write('要求', '今日内到场处置')
-  await operator.send('派遣')
+  await operator.act('派遣', {
+    pick: ['综合行政执法队 主办', '城市建设办公室 协办'],
+    write: { 要求: '今日内到场处置' },
+  })
   await operator.stands('已派遣待签收')
   await expect(operator.order(1)).toContainText('待签收')
 
   // 签收, 到场, 反馈
   await lead.case(id, '已派遣待签收')
-  await lead.order(1).getByRole('button', { name: '签收', exact: true }).click()
-  await lead.send('签收')
+  await lead.act('签收', { order: 1 })
   await lead.stands('处置中')
-  await lead.order(1).getByRole('button', { name: '到场', exact: true }).click()
-  await lead.send('到场')
+  await lead.act('到场', { order: 1 })
   await expect(lead.order(1)).toContainText('距案发地')
 
   await assist.case(id, '处置中')
-  await assist.order(2).getByRole('button', { name: '签收', exact: true }).click()
-  await assist.send('签收')
-  await assist.order(2).getByRole('button', { name: '反馈', exact: true }).click()
-  await assist.write('说明', '已配合清运')
-  await assist.send('反馈')
+  await assist.act('签收', { order: 2 })
+  await assist.act('反馈', { order: 2, write: { 说明: '已配合清运' } })
   await expect(assist.order(2)).toContainText('已反馈')
 
   await lead.case(id, '处置中')
-  await lead.order(1).getByRole('button', { name: '反馈', exact: true }).click()
-  await lead.write('说明', '摊贩已劝离')
-  await lead.send('反馈')
+  await lead.act('反馈', { order: 1, write: { 说明: '摊贩已劝离' } })
   await lead.stands('已反馈待核查')
 
   // 核查 fails, 返工, 核查 passes
   await operator.case(id, '已反馈待核查')
-  await operator.press('下达核查')
-  await operator.send('下达核查')
+  await operator.act('下达核查')
   await operator.stands('核查中')
-  await operator.press('返工')
-  await operator.write('理由', '现场仍有遗留杂物')
-  await operator.send('返工')
+  await operator.act('返工', { write: { 理由: '现场仍有遗留杂物' } })
   await operator.stands('处置中')
 
   await lead.case(id, '处置中')
   await expect(lead.order(1)).toContainText('返工 1 次')
-  await lead.order(1).getByRole('button', { name: '反馈', exact: true }).click()
-  await lead.write('说明', '杂物已清理完毕')
-  await lead.send('反馈')
+  await lead.act('反馈', { order: 1, write: { 说明: '杂物已清理完毕' } })
   await lead.stands('已反馈待核查')
 
   await operator.case(id, '已反馈待核查')
-  await operator.press('下达核查')
-  await operator.send('下达核查')
-  await operator.press('核查通过')
-  await operator.send('核查通过')
+  await operator.act('下达核查')
+  await operator.act('核查通过')
   await operator.stands('待评价')
 
   // 评价, 结案
@@ -134,9 +114,7 @@ test('of two who act at once one is told what happened, and keeps what was typed
   await second.choose('原因', '重复事件')
   await second.write('理由', '与上午的来电是同一件')
 
-  await first.press('受理')
-  await first.choose('处置层级', '二级 村(社区)')
-  await first.send('受理')
+  await first.act('受理', { choose: { 处置层级: '二级 村(社区)' } })
   await first.stands('已受理待分流')
 
   await second.dialog.getByRole('button', { name: '不予受理', exact: true }).click()

@@ -10,24 +10,7 @@ import { same } from '../../apps/screen/desk/dispatch'
 import { linesOf } from '../../apps/screen/desk/flow'
 import { sliceOf } from '../../apps/screen/desk/rows'
 import { desk } from '../../apps/screen/desk/texts'
-
-const now = Date.parse('2026-11-26T02:00:00Z')
-const at = (minutes: number): string => new Date(now + minutes * 60_000).toISOString()
-const incident = (more: Partial<Incident> = {}): Incident => ({
-  id: 'a',
-  region: 1,
-  case_no: 'MH261126-001',
-  version: 1,
-  state: 'handling',
-  kind: 'incident',
-  source: 'patrol',
-  title: '占道经营',
-  urgency: 'normal',
-  org: 1,
-  reported_at: at(-60),
-  updated_at: at(-1),
-  ...more,
-})
+import { at, incident, now } from './case'
 
 describe('the part of a long list that is on the screen', () => {
   const heights = Array.from({ length: 20_000 }, () => 76)

@@ -1,4 +1,3 @@
-import type { Incident } from '@core/api/types'
 import { setLocale } from '@core/i18n/t'
 import { book } from '@core/incident/book'
 import { fieldWord, filled, foremost, formOf, missing, orderFormOf } from '@core/incident/forms'
@@ -7,26 +6,9 @@ import { byNeed, needOf } from '@core/incident/need'
 import { slaOf, spanOf } from '@core/incident/sla'
 import { actionName, deedName, leftText, overlaysOf, stateName, stepTitle, word } from '@core/incident/words'
 import { afterEach, describe, expect, it } from 'vitest'
+import { at, incident, now } from './case'
 
 afterEach(() => setLocale('zh-CN'))
-
-const now = Date.parse('2026-11-26T10:00:00+08:00')
-const at = (minutes: number): string => new Date(now + minutes * 60_000).toISOString()
-const incident = (more: Partial<Incident> = {}): Incident => ({
-  id: 'a',
-  region: 1,
-  case_no: 'MHW202611260001',
-  version: 1,
-  state: 'handling',
-  kind: 'incident',
-  source: 'patrol',
-  title: '占道经营',
-  urgency: 'normal',
-  org: 1,
-  reported_at: at(-300),
-  updated_at: at(-1),
-  ...more,
-})
 
 describe('the six steps', () => {
   it.each([
