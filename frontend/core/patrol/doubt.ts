@@ -104,6 +104,16 @@ const reasons: Record<string, string> = {
 
 const here = (code: string): Words | undefined => (locale() === 'en' ? english[code] : undefined)
 
+/** How a doubt stands, as a colour. */
+export const doubtTone = (state: string): string =>
+  state === 'closed' || state === 'withdrawn'
+    ? 'muted'
+    : state === 'decided'
+      ? 'good'
+      : state === 'appealed'
+        ? 'bad'
+        : 'warn'
+
 /** A signal's name; Chinese is what the server says. */
 export const named = (code: string, name: string): string => here(code)?.name ?? name
 

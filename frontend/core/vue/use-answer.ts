@@ -1,7 +1,7 @@
 // One answer to a question that changes. A newer question wins over an older
 // one, whichever is answered first.
-import { sentenceOf } from '@core/api/client'
 import { type Ref, ref, type ShallowRef, shallowRef, watch } from 'vue'
+import { sentenceOf } from '../api/client'
 
 export interface Answer<T> {
   answer: Readonly<ShallowRef<T | null>>
