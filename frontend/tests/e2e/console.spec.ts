@@ -43,7 +43,7 @@ test('the menu shows what the account may do, and nothing else', async ({ page, 
     '数据保护',
   ])
   await page.getByRole('link', { name: '设备', exact: true }).click()
-  await expect(page.getByRole('heading', { name: '设备' })).toBeVisible()
+  await expect(page.getByRole('heading', { name: '设备', exact: true })).toBeVisible()
   await expect(page.getByRole('button', { name: '登记设备' })).toHaveCount(0) // may look, not manage
   await page.goto(`${house.url}/console/kiosks`)
   await expect(page.getByText('您没有查看这一页的权限')).toBeVisible()
