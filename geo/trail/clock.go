@@ -95,7 +95,7 @@ func (k *clockwork) crowds(silence int64) []int {
 
 // strays refuses the few fixes that are far from all crowds.
 func (k *clockwork) strays() {
-	at := k.crowds(max(330_000, 12*k.usual))
+	at := k.crowds(k.long())
 	before, far := int64(0), make([]bool, len(at)-1)
 	for pass := range 2 { // forth, and back
 		known := false

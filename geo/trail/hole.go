@@ -35,18 +35,21 @@ type stretch struct {
 
 // returned refuses the stretches that fit into a hole of the others.
 func (k *clockwork) returned() {
-	lone := []int64{max(330_000, 12*k.usual), max(30_000, 4*k.usual)}
-	for _, silence := range lone {
+	for _, silence := range []int64{k.long(), k.short()} {
 		k.fit(silence, k.apart, k.fills)
 		k.fit(silence, k.apart, k.goeson)
 	}
 	for range 3 { // without those, others are told apart better
-		one, two := k.fit(lone[1], k.woven, k.fills), k.fit(lone[1], k.woven, k.goeson)
+		one, two := k.fit(k.short(), k.woven, k.fills), k.fit(k.short(), k.woven, k.goeson)
 		if !one && !two {
 			break
 		}
 	}
 }
+
+// long and short are silences between crowds.
+func (k *clockwork) long() int64  { return max(330_000, 12*k.usual) }
+func (k *clockwork) short() int64 { return max(30_000, 4*k.usual) }
 
 // fit refuses what is found that fits, and reports whether there is any.
 func (k *clockwork) fit(silence int64, find func() []stretch, fits func(*stretch, hole) bool) (any bool) {
@@ -57,7 +60,15 @@ func (k *clockwork) fit(silence int64, find func() []stretch, fits func(*stretch
 	k.parts = k.crowds(silence)
 	holes := k.holes()
 	all := find()
-	slices.SortStableFunc(all, func(a, b stretch) int { return cmp.Or(order(b.apart, a.apart), cmp.Compare(len(a.of), len(b.of))) })
+	slices.SortStableFunc(all, func(a, b stretch) int { // what is apart first, then the smallest
+		switch {
+		case a.apart && !b.apart:
+			return -1
+		case b.apart && !a.apart:
+			return 1
+		}
+		return cmp.Compare(len(a.of), len(b.of))
+	})
 	for _, s := range all {
 		h, _ := slices.BinarySearchFunc(holes, s.lasts, func(a hole, ms int64) int { return cmp.Compare(a.ms, ms) })
 		for ; h < len(holes); h++ {
@@ -160,7 +171,7 @@ func (k *clockwork) woven() (all []stretch) {
 	for n := range k.seen {
 		f := k.at(n)
 		open = slices.DeleteFunc(open, func(c []int) bool {
-			old := f.Ms-k.at(c[len(c)-1]).Ms > max(30_000, 4*k.usual)
+			old := f.Ms-k.at(c[len(c)-1]).Ms > k.short()
 			if old {
 				end(c)
 			}
@@ -183,17 +194,16 @@ func (k *clockwork) woven() (all []stretch) {
 	}
 	for _, c := range chains {
 		from, to := c[0], c[len(c)-1]
-		others, next := 0, 0
-		var away []float64
+		next := 0
+		var away []float64 // of the others, from this chain
 		for n := from; n <= to; n++ {
 			if c[next] == n {
 				next++
 			} else if of[n] > fewFixes {
-				others++
 				away = append(away, Metres(k.at(n).Point, k.at(c[next]).Point))
 			}
 		}
-		if others > fewFixes {
+		if len(away) > fewFixes {
 			s := k.stretch(c, from-1, to+1)
 			s.home = nth(away, len(away)/2) <= elseM // it may begin where they are
 			all = append(all, s)
@@ -271,16 +281,6 @@ func (k *clockwork) next(n, step int) orb.Point {
 	}
 	on := float64(k.usual) / float64(abs(p.Ms-q.Ms))
 	return orb.Point{p.Point[0] + on*(p.Point[0]-q.Point[0]), p.Point[1] + on*(p.Point[1]-q.Point[1])}
-}
-
-func order(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
 }
 
 func abs(ms int64) int64 { return max(ms, -ms) }
